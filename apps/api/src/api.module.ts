@@ -1,0 +1,101 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { APP_FILTER } from '@nestjs/core';
+import type { Images, Logger, Members, Metadefs } from '@glance/domain';
+import type { Stores } from '@glance/store';
+import type { FastifyRequest } from 'fastify';
+import type { ApiSettings } from './config.js';
+import { InfoController } from './discovery/info.controller.js';
+import { SchemasController } from './discovery/schemas.controller.js';
+import { VersionsController } from './discovery/versions.controller.js';
+import { HealthController } from './health/health.controller.js';
+import { type BaseUrl } from './http/base-url.js';
+import type { ErrorFilter } from './http/error-filter.js';
+import type { Traffic } from './http/traffic.js';
+import type { Identity } from './identity/identity.js';
+import { ActionsController } from './images/actions.controller.js';
+import { ImageDataController } from './images/image-data.controller.js';
+import { ImageData } from './images/image-data.js';
+import { imageView } from './images/image-view.js';
+import { ImagesController } from './images/images.controller.js';
+import { inspectImage } from './images/inspect-image.js';
+import { MembersController } from './images/members.controller.js';
+import { TagsController } from './images/tags.controller.js';
+import { MetadefTagsController } from './metadefs/metadef-tags.controller.js';
+import { NamespacesController } from './metadefs/namespaces.controller.js';
+import { ObjectsController } from './metadefs/objects.controller.js';
+import { PropertiesController } from './metadefs/properties.controller.js';
+import { ResourceTypesController } from './metadefs/resource-types.controller.js';
+import { tokens } from './tokens.js';
+
+/** What the api works with: who knows the facts, who keeps the bytes, where to report. */
+export interface ApiParts {
+  readonly images: Images;
+  readonly members: Members;
+  readonly metadefs: Metadefs;
+  readonly stores: Stores;
+  readonly logger: Logger;
+  /** Who vouches for callers; by the flavor of the pipeline if absent. */
+  readonly identity?: Identity;
+}
+
+/** What `startApi` has made already, because Fastify needs it too. */
+export interface FrontParts {
+  readonly traffic: Traffic;
+  readonly errors: ErrorFilter;
+  readonly baseUrl: BaseUrl;
+  readonly versions: (request: FastifyRequest) => string;
+}
+
+@Module({})
+export class ApiModule {
+  static with(settings: ApiSettings, parts: ApiParts, front: FrontParts): DynamicModule {
+    const { images, members, metadefs, stores, logger } = parts;
+    const data = new ImageData({
+      images,
+      stores,
+      logger,
+      hashAlgorithm: settings.hashingAlgorithm,
+      inspect: inspectImage(settings, logger),
+    });
+    const view = imageView({
+      directUrl: settings.showImageDirectUrl,
+      locations: settings.showMultipleLocations,
+      stores: stores.named,
+    });
+    const values: readonly [symbol, unknown][] = [
+      [tokens.images, images],
+      [tokens.members, members],
+      [tokens.metadefs, metadefs],
+      [tokens.stores, stores],
+      [tokens.imageData, data],
+      [tokens.imageView, view],
+      [tokens.settings, settings],
+      [tokens.traffic, front.traffic],
+      [tokens.baseUrl, front.baseUrl],
+      [tokens.versions, front.versions],
+    ];
+    return {
+      module: ApiModule,
+      controllers: [
+        ImagesController,
+        ImageDataController,
+        MembersController,
+        TagsController,
+        ActionsController,
+        NamespacesController,
+        PropertiesController,
+        ObjectsController,
+        MetadefTagsController,
+        ResourceTypesController,
+        SchemasController,
+        InfoController,
+        VersionsController,
+        HealthController,
+      ],
+      providers: [
+        ...values.map(([provide, useValue]) => ({ provide, useValue })),
+        { provide: APP_FILTER, useValue: front.errors },
+      ],
+    };
+  }
+}

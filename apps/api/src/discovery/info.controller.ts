@@ -1,0 +1,36 @@
+import { Controller, Get, Inject, Res } from '@nestjs/common';
+import { ServiceError } from '@glance/domain';
+import type { Stores } from '@glance/store';
+import type { FastifyReply } from 'fastify';
+import { sendJson } from '../http/send-json.js';
+import { tokens } from '../tokens.js';
+
+@Controller('v2/info')
+export class InfoController {
+  constructor(@Inject(tokens.stores) private readonly stores: Stores) {}
+
+  @Get('import')
+  importMethods(@Res() reply: FastifyReply): void {
+    const methods = { description: 'The ways in which the service can fetch image data.', type: 'array', value: [] };
+    sendJson(reply, JSON.stringify({ 'import-methods': methods }));
+  }
+
+  @Get('stores')
+  listStores(@Res() reply: FastifyReply): void {
+    // Glance: with a single store there is nothing to tell, not even of that one.
+    if (!this.stores.named) throw new ServiceError('NotFound', 'This service has a single store, which has no name.');
+    const list = this.stores.facts().map(({ id, description, isDefault, readOnly }) => ({
+      id,
+      ...(description !== undefined && { description }),
+      // Glance: texts, and only where they are true. Clients look whether they are there.
+      ...(isDefault && { default: 'true' }),
+      ...(readOnly && { 'read-only': 'true' }),
+    }));
+    sendJson(reply, JSON.stringify({ stores: list }));
+  }
+
+  @Get('usage')
+  usage(@Res() reply: FastifyReply): void {
+    sendJson(reply, JSON.stringify({ usage: {} }));
+  }
+}

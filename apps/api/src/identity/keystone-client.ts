@@ -1,0 +1,153 @@
+import { readFileSync } from 'node:fs';
+import http from 'node:http';
+import https from 'node:https';
+import { ServiceError } from '@glance/domain';
+import type { KeystoneSettings } from './keystone-options.js';
+
+/** What Keystone says of a token: the `token` of its reply (Identity API v3, "Validate and show information for token"). */
+export interface TokenFacts {
+  readonly expires_at: string;
+  readonly user: { readonly id: string };
+  readonly project?: { readonly id: string };
+  readonly system?: unknown;
+  readonly domain?: unknown;
+  readonly roles?: readonly { readonly name: string }[];
+  readonly application_credential?: { readonly access_rules?: readonly AccessRule[] };
+}
+
+/** What an application credential may be used for. */
+export interface AccessRule {
+  readonly service: string;
+  readonly method: string;
+  readonly path: string;
+}
+
+interface Reply {
+  readonly status: number;
+  readonly headers: http.IncomingHttpHeaders;
+  readonly body: string;
+}
+
+const down = (cause?: unknown): ServiceError =>
+  new ServiceError('Unavailable', 'The identity service does not answer. Try again.', {}, { cause });
+
+/** Talks to Keystone v3 as the service's own user. Fails with `Unavailable` when Keystone does not answer. */
+export class KeystoneClient {
+  private readonly base: string;
+  private readonly agent: http.Agent;
+  private login: Promise<string> | undefined;
+
+  constructor(private readonly settings: KeystoneSettings) {
+    const { authUrl, cafile, certfile, keyfile, insecure } = settings;
+    if (!authUrl)
+      throw new ServiceError('Invalid', '[keystone_authtoken] auth_url is not set, and the flavor needs it.');
+    this.base = authUrl.replace(/\/+$/, '').replace(/\/v3$/, '');
+    this.agent = this.base.startsWith('https:')
+      ? new https.Agent({
+          keepAlive: true,
+          rejectUnauthorized: !insecure,
+          ca: read('cafile', cafile),
+          cert: read('certfile', certfile),
+          key: read('keyfile', keyfile),
+        })
+      : new http.Agent({ keepAlive: true });
+  }
+
+  /** What Keystone knows of `token`, or undefined if it does not accept it. `allowExpired`: also one that ran out lately. */
+  async validate(token: string, allowExpired: boolean): Promise<TokenFacts | undefined> {
+    const path = `/v3/auth/tokens?nocatalog${allowExpired ? '&allow_expired=1' : ''}`;
+    for (const again of [true, false]) {
+      const own = (this.login ??= this.logIn());
+      const reply = await this.request('GET', path, {
+        'x-auth-token': await own,
+        'x-subject-token': token,
+        'openstack-identity-access-rules': '1',
+      });
+      if (reply.status === 200) return (JSON.parse(reply.body) as { token: TokenFacts }).token;
+      if (reply.status === 404) return undefined;
+      // Our own token ran out: log in once more.
+      if (reply.status !== 401 || !again) throw down(new Error(`Keystone answered ${reply.status} to a validation.`));
+      if (this.login === own) this.login = undefined;
+    }
+    return undefined;
+  }
+
+  close(): void {
+    this.agent.destroy();
+  }
+
+  private async logIn(): Promise<string> {
+    try {
+      const reply = await this.request('POST', '/v3/auth/tokens', {}, JSON.stringify({ auth: this.credentials() }));
+      const token = reply.headers['x-subject-token'];
+      if (reply.status !== 201 || typeof token !== 'string') {
+        throw down(
+          new Error(`Keystone answered ${reply.status} to the service’s own login: check [keystone_authtoken].`),
+        );
+      }
+      return token;
+    } catch (error) {
+      this.login = undefined;
+      throw error;
+    }
+  }
+
+  private credentials(): object {
+    const s = this.settings;
+    if (s.authType === 'v3applicationcredential') {
+      const { applicationCredentialId: id, applicationCredentialSecret: secret } = s;
+      return { identity: { methods: ['application_credential'], application_credential: { id, secret } } };
+    }
+    const domain = (id: string | undefined, name: string | undefined): object =>
+      id ? { id } : name ? { name } : { id: 'default' };
+    const user = {
+      ...(s.userId ? { id: s.userId } : { name: s.username, domain: domain(s.userDomainId, s.userDomainName) }),
+      password: s.password,
+    };
+    const project = s.projectId
+      ? { id: s.projectId }
+      : { name: s.projectName, domain: domain(s.projectDomainId, s.projectDomainName) };
+    return { identity: { methods: ['password'], password: { user } }, scope: { project } };
+  }
+
+  private async request(method: string, path: string, headers: Record<string, string>, body?: string): Promise<Reply> {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        const reply = await this.once(method, path, headers, body);
+        if (reply.status < 500) return reply;
+        if (attempt >= this.settings.httpRequestMaxRetries) throw new Error(`Keystone answered ${reply.status}.`);
+      } catch (error) {
+        if (attempt >= this.settings.httpRequestMaxRetries) throw down(error);
+      }
+    }
+  }
+
+  private once(method: string, path: string, headers: Record<string, string>, body?: string): Promise<Reply> {
+    const { promise, resolve, reject } = Promise.withResolvers<Reply>();
+    const url = new URL(this.base + path);
+    const send = url.protocol === 'https:' ? https.request : http.request;
+    const signal = AbortSignal.timeout(this.settings.httpConnectTimeout * 1000);
+    const json =
+      body === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
+    const request = send(url, { method, headers: { ...headers, ...json }, agent: this.agent, signal }, (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('error', reject);
+      response.on('end', () => {
+        resolve({ status: response.statusCode!, headers: response.headers, body: Buffer.concat(chunks).toString() });
+      });
+    });
+    request.on('error', reject);
+    request.end(body);
+    return promise;
+  }
+}
+
+function read(option: string, path: string | undefined): Buffer | undefined {
+  if (!path) return undefined;
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw new ServiceError('Invalid', `[keystone_authtoken] ${option}: ${(error as Error).message}`);
+  }
+}

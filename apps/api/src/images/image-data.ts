@@ -1,0 +1,164 @@
+import {
+  type Caller,
+  type HeldLease,
+  holdLease,
+  type Image,
+  type ImageLocation,
+  type Images,
+  isServiceError,
+  type Logger,
+  ServiceError,
+  type StoredData,
+  type Upload,
+} from '@glance/domain';
+import { type Bytes, digests, type Stores, type Tap } from '@glance/store';
+import type { Inspection } from './inspect-image.js';
+
+export interface ImageDataParts {
+  readonly images: Images;
+  readonly stores: Stores;
+  readonly logger: Logger;
+  /** Computes `os_hash_value`. */
+  readonly hashAlgorithm: string;
+  readonly inspect: (image: Image) => Inspection;
+}
+
+export interface IncomingData {
+  /** Opened only once the image waits for it. */
+  readonly open: () => Bytes;
+  readonly store: string;
+  /** Bytes, if the client said so. */
+  readonly size: number | undefined;
+  /** Fires when the client has gone away. */
+  readonly signal: AbortSignal;
+}
+
+/** Milliseconds in which a store must have erased what an upload that came too late has left. */
+const eraseTime = 60_000;
+
+/** The order of the steps in which the bytes of an image come and go; see docs/architecture.md. */
+export class ImageData {
+  constructor(private readonly parts: ImageDataParts) {}
+
+  /** queued → active, or back to queued with nothing left in the store. */
+  async upload(caller: Caller, id: string, incoming: IncomingData): Promise<void> {
+    const { store, size } = incoming;
+    const { images, stores } = this.parts;
+    const { named } = stores;
+    const upload = await images.beginUpload(caller, id, { store, size: size ?? null, named });
+    const lease = holdLease(images, upload.lease);
+    try {
+      await this.finish(lease, await this.store(upload, lease, incoming));
+    } finally {
+      lease.release();
+    }
+  }
+
+  private async store(upload: Upload, lease: HeldLease, incoming: IncomingData): Promise<StoredData> {
+    const { stores, hashAlgorithm, inspect } = this.parts;
+    const { image, maxSize } = upload;
+    const digest = digests(['md5', hashAlgorithm]);
+    const inspection = inspect(image);
+    let virtualSize: number | null = null;
+    const settled = atTheEnd(async () => {
+      ({ virtualSize } = inspection.judge());
+      await lease.confirm();
+    });
+    try {
+      const { url, size, metadata } = await stores.write({
+        id: image.id,
+        store: incoming.store,
+        data: incoming.open(),
+        taps: [digest, inspection.tap, settled],
+        size: incoming.size,
+        maxSize,
+        signal: AbortSignal.any([incoming.signal, lease.signal]),
+      });
+      const hex: Readonly<Record<string, string>> = digest.result();
+      return {
+        size,
+        virtualSize,
+        checksum: hex['md5']!,
+        osHashAlgo: hashAlgorithm,
+        osHashValue: hex[hashAlgorithm]!,
+        location: { url, metadata },
+      };
+    } catch (error) {
+      // A store that may still hold something is the scrubber's, once the lease has run out.
+      if (!isServiceError(error) || error.details['leftovers'] !== true) await this.cancel(lease.token, error);
+      throw lease.signal.aborted ? lease.signal.reason : error;
+    }
+  }
+
+  private async finish(lease: HeldLease, data: StoredData): Promise<void> {
+    try {
+      await this.parts.images.finishUpload(lease.token, data);
+    } catch (error) {
+      // Only a clear refusal says that the image does not refer to the data. Otherwise the lease decides; and with
+      // one that ran out somebody may be storing the image anew, under the same name: then it is theirs.
+      if (lease.held && isServiceError(error) && !isServiceError(error, 'Unavailable', 'Internal', 'Cancelled')) {
+        await this.parts.stores.erase([data.location], AbortSignal.timeout(eraseTime));
+        await this.cancel(lease.token, error);
+      }
+      throw error;
+    }
+  }
+
+  /** The lease runs out anyway: a registry that does not answer must not hide why the upload failed. */
+  private async cancel(token: string, reason: unknown): Promise<void> {
+    try {
+      await this.parts.images.cancelUpload(token, isServiceError(reason) ? reason.message : undefined);
+    } catch (error) {
+      this.parts.logger.warn('A failed upload is left to the scrubber.', { error });
+    }
+  }
+
+  /** Tells the registry how much of a download went out. */
+  async tellSent(caller: Caller, id: string, sent: { bytes: number; of: number }): Promise<void> {
+    try {
+      await this.parts.images.finishDownload(caller, id, sent);
+    } catch (error) {
+      this.parts.logger.warn('Nobody is notified of a download.', { requestId: caller.requestId, error });
+    }
+  }
+
+  /** The image is gone for everybody when this returns; its data too, or the scrubber erases it later. */
+  async remove(caller: Caller, id: string): Promise<void> {
+    const { images, logger } = this.parts;
+    const { lease, locations } = await images.beginDelete(caller, id);
+    if (!lease) return;
+    const held = holdLease(images, lease);
+    try {
+      await this.erase(held, locations);
+    } catch (error) {
+      if (isServiceError(error, 'DataInUse', 'Forbidden')) throw error;
+      logger.warn('The data of a deleted image is left to the scrubber.', { imageId: id, error });
+    } finally {
+      held.release();
+    }
+  }
+
+  private async erase(lease: HeldLease, locations: readonly ImageLocation[]): Promise<void> {
+    const { images, stores } = this.parts;
+    try {
+      await stores.erase(locations, lease.signal);
+    } catch (error) {
+      if (!isServiceError(error, 'DataInUse', 'StorageDenied')) throw error;
+      await images.cancelDelete(lease.token);
+      // Glance: a store that forbids it is a 403 here, other than when it is written to.
+      throw error.code === 'DataInUse' ? error : new ServiceError('Forbidden', error.message, {}, { cause: error });
+    }
+    await images.finishDelete(lease.token);
+  }
+}
+
+/** Does `last` after the last byte has passed, and before anybody learns that it was the last. */
+function atTheEnd(last: () => Promise<void>): Tap<void> {
+  return {
+    async *through(data) {
+      yield* data;
+      await last();
+    },
+    result: () => undefined,
+  };
+}

@@ -1,0 +1,77 @@
+import { Controller, Delete, Get, Inject, Patch, Post, Req, Res } from '@nestjs/common';
+import type { Image, Images } from '@glance/domain';
+import type { Stores } from '@glance/store';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { ApiSettings } from '../config.js';
+import type { BaseUrl } from '../http/base-url.js';
+import { jsonBody, jsonObject } from '../http/json-body.js';
+import { sendJson } from '../http/send-json.js';
+import type { Traffic } from '../http/traffic.js';
+import { tokens } from '../tokens.js';
+import type { Formats } from './attributes.js';
+import type { ImageData } from './image-data.js';
+import { imageChanges, patchDialect, patchDialects } from './image-patch.js';
+import { imageQuery, pageLinks } from './image-query.js';
+import type { ShownImage } from './image-view.js';
+import { newImage } from './new-image.js';
+
+type OneImage = FastifyRequest<{ Params: { id: string } }>;
+
+@Controller('v2/images')
+export class ImagesController {
+  private readonly formats: Formats;
+
+  constructor(
+    @Inject(tokens.images) private readonly images: Images,
+    @Inject(tokens.imageData) private readonly data: ImageData,
+    @Inject(tokens.imageView) private readonly view: (image: Image) => ShownImage,
+    @Inject(tokens.settings) private readonly settings: ApiSettings,
+    @Inject(tokens.traffic) private readonly traffic: Traffic,
+    @Inject(tokens.baseUrl) private readonly baseUrl: BaseUrl,
+    @Inject(tokens.stores) private readonly stores: Stores,
+  ) {
+    this.formats = { disk: settings.diskFormats, container: settings.containerFormats };
+  }
+
+  @Post()
+  async create(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const asked = newImage(await jsonObject(request, reply), this.formats);
+    const image = await this.images.create(request.caller, asked);
+    reply.header('location', `${this.baseUrl(request)}/v2/images/${image.id}`);
+    if (this.stores.named) reply.header('openstack-image-store-ids', this.stores.ids.join(','));
+    sendJson(reply, JSON.stringify(this.view(image)), 201);
+  }
+
+  @Get()
+  async list(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const parameters = request.query as URLSearchParams;
+    const query = imageQuery(parameters, { default: this.settings.limitParamDefault, max: this.settings.apiLimitMax });
+    const { images } = await this.images.list(request.caller, query);
+    const last = images.length === query.limit ? images.at(-1)?.id : undefined;
+    const { first, next } = pageLinks(parameters, last);
+    const page = { images: images.map(this.view), first, schema: '/v2/schemas/images', next };
+    sendJson(reply, JSON.stringify(page));
+  }
+
+  @Get(':id')
+  async show(@Req() request: OneImage, @Res() reply: FastifyReply): Promise<void> {
+    const image = await this.images.show(request.caller, request.params.id);
+    sendJson(reply, JSON.stringify(this.view(image)));
+  }
+
+  @Patch(':id')
+  async update(@Req() request: OneImage, @Res() reply: FastifyReply): Promise<void> {
+    reply.header('accept-patch', Object.keys(patchDialects).join(', '));
+    const dialect = patchDialect(request.headers['content-type']);
+    const changes = imageChanges(await jsonBody(request, reply), dialect, this.formats);
+    const image = await this.images.update(request.caller, request.params.id, changes);
+    reply.removeHeader('accept-patch');
+    sendJson(reply, JSON.stringify(this.view(image)));
+  }
+
+  @Delete(':id')
+  async remove(@Req() request: OneImage, @Res() reply: FastifyReply): Promise<void> {
+    await this.traffic.during(this.data.remove(request.caller, request.params.id));
+    reply.code(204).send();
+  }
+}

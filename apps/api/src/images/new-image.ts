@@ -1,0 +1,33 @@
+import type { NewImage } from '@glance/domain';
+import {
+  attribute,
+  type Formats,
+  imageId,
+  isAttribute,
+  propertyName,
+  propertyValue,
+  refuseReserved,
+  tagList,
+} from './attributes.js';
+
+// Glance: accepted and dropped; clients send a shown image back.
+const dropped = new Set(['os_hash_algo', 'os_hash_value']);
+
+/** What the body of a create request asks for. */
+export function newImage(body: Readonly<Record<string, unknown>>, formats: Formats): NewImage {
+  const image: { -readonly [K in keyof NewImage]: NewImage[K] } = {};
+  const properties: Record<string, string> = {};
+  for (const [name, value] of Object.entries(body)) {
+    if (isAttribute(name)) Object.assign(image, attribute(name, value, formats));
+    else if (name === 'id') image.id = imageId(value);
+    else if (name === 'tags') image.tags = tagList(value);
+    else if (!dropped.has(name)) {
+      propertyName(name);
+      // Glance: `deleted: true` is a wrong type before it is a reserved name.
+      if (name === 'deleted') propertyValue(name, value);
+      refuseReserved(name);
+      properties[name] = propertyValue(name, value);
+    }
+  }
+  return { ...image, properties };
+}

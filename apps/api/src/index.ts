@@ -1,0 +1,4 @@
+export type { ApiParts } from './api.module.js';
+export { apiDeclarations, type ApiSettings, readApiSettings } from './config.js';
+export type { Identity } from './identity/identity.js';
+export { type RunningApi, startApi } from './start-api.js';

@@ -1,0 +1,41 @@
+import { type Images, type Logger, type Members, type Metadefs, ServiceError, silentLogger } from '@glance/domain';
+import { Stores } from '@glance/store';
+import type { ApiSettings } from '../config.js';
+import type { Identity } from '../identity/identity.js';
+import { type RunningApi, startApi } from '../start-api.js';
+import { testSettings } from './settings.js';
+
+/** The path of an image, as good as any. */
+export const imagePath = '/v2/images/6d7a3a44-6f4f-4f22-9f6b-0d5c3a1f0001';
+
+/** What a registry without images says. */
+export const nothing = async (): Promise<never> => {
+  throw new ServiceError('NotFound', 'No image <b>"x"</b> & co.');
+};
+
+export interface FrontParts {
+  readonly settings?: Partial<ApiSettings>;
+  /** What the registry does, whatever it is asked. */
+  readonly registry?: () => Promise<never>;
+  readonly logger?: Logger;
+  readonly identity?: Identity;
+}
+
+/** An api without stores, in front of a registry that has one answer. */
+export function startFront({
+  settings,
+  registry = nothing,
+  logger = silentLogger,
+  identity,
+}: FrontParts = {}): Promise<RunningApi> {
+  const images = { show: registry, create: registry, beginDownload: registry } as unknown as Images;
+  const stores = new Stores([], { defaultId: 'none' });
+  return startApi(testSettings(settings), {
+    images,
+    members: {} as Members,
+    metadefs: {} as Metadefs,
+    stores,
+    logger,
+    ...(identity && { identity }),
+  });
+}

@@ -1,0 +1,31 @@
+import type { KeystoneSettings } from '../identity/keystone-options.js';
+
+/** Settings for the service user `glance`; address and password are missing. */
+export const keystoneSettings: KeystoneSettings = {
+  wwwAuthenticateUri: 'http://keystone.example.org:5000',
+  authUrl: undefined,
+  authType: 'password',
+  username: 'glance',
+  userId: undefined,
+  password: undefined,
+  projectName: 'service',
+  projectId: undefined,
+  userDomainName: 'Default',
+  userDomainId: undefined,
+  projectDomainName: 'Default',
+  projectDomainId: undefined,
+  applicationCredentialId: undefined,
+  applicationCredentialSecret: undefined,
+  regionName: undefined,
+  interface: 'internal',
+  cafile: undefined,
+  certfile: undefined,
+  keyfile: undefined,
+  insecure: false,
+  httpConnectTimeout: 5,
+  httpRequestMaxRetries: 1,
+  tokenCacheTime: 300,
+  serviceTokenRoles: ['service'],
+  serviceTokenRolesRequired: true,
+  serviceType: 'image',
+};

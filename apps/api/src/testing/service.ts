@@ -1,0 +1,117 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  IMAGES,
+  type Images,
+  type Logger,
+  MEMBERS,
+  type Members,
+  METADEFS,
+  silentLogger,
+  unauthenticatedCaller,
+} from '@glance/domain';
+import { manage, type RegistrySettings, startRegistry } from '@glance/registry';
+import { inProcess, remote } from '@glance/rpc';
+import { Store, Stores } from '@glance/store';
+import type { ApiSettings } from '../config.js';
+import type { Identity } from '../identity/identity.js';
+import { type RunningApi, startApi } from '../start-api.js';
+import { type Answer, http, type Request } from './http-client.js';
+import { MemoryDriver } from './memory-driver.js';
+import { testSettings } from './settings.js';
+
+/** Believes whoever says which project he is of, in a header; who says nothing is an administrator. */
+const headerIdentity: Identity = {
+  identify(request) {
+    const project = request.headers['x-project'];
+    if (typeof project !== 'string') return unauthenticatedCaller(request.id);
+    return { ...unauthenticatedCaller(request.id), projectId: project, userId: 'u', roles: ['member', 'reader'] };
+  },
+};
+
+export interface TestService {
+  readonly api: RunningApi;
+  readonly driver: MemoryDriver;
+  /** The registry as the api sees it; a test may put its own methods in. */
+  readonly images: Images;
+  ask(method: string, path: string, options?: Request): Promise<Answer>;
+  /** Creates an image and answers with its path. */
+  create(body?: Record<string, unknown>): Promise<string>;
+  /** Creates a raw image with these bytes. */
+  upload(bytes: Uint8Array | string): Promise<string>;
+  show(path: string): Promise<Record<string, unknown>>;
+  close(): Promise<void>;
+}
+
+export interface ServiceChanges {
+  readonly settings?: Partial<ApiSettings>;
+  readonly registry?: Partial<RegistrySettings>;
+  readonly logger?: Logger;
+  readonly identity?: Identity;
+}
+
+/** An api with a registry on an empty database and one store in memory. */
+export async function startService(changes: ServiceChanges = {}): Promise<TestService> {
+  const folder = await mkdtemp(join(tmpdir(), 'glance-api-'));
+  const database = {
+    connection: `sqlite:///${join(folder, 'glance.sqlite')}`,
+    maxPoolSize: 5,
+    maxOverflow: 50,
+    connectionRecycleTime: 3600,
+    maxRetries: 0,
+    retryInterval: 0,
+    mysqlSqlMode: 'TRADITIONAL',
+  };
+  const connection = await manage.connect(database);
+  await manage.syncDatabase(connection);
+  await connection.close();
+  const broker = inProcess();
+  const settings: RegistrySettings = {
+    imagePropertyQuota: 128,
+    imageTagQuota: 128,
+    imageMemberQuota: 128,
+    imageSizeCap: 1_099_511_627_776,
+    delayedDelete: false,
+    scrubTime: 0,
+    checkDefinedProperties: false,
+    uploadLeaseTime: 60,
+    ...changes.registry,
+  };
+  const registry = await startRegistry({ database, registry: settings }, broker);
+  const images: Images = { ...remote(IMAGES, broker) };
+  const members: Members = remote(MEMBERS, broker);
+  const driver = new MemoryDriver();
+  const stores = new Stores([{ id: 'memory', store: new Store(driver), schemes: ['memory'] }], { defaultId: 'memory' });
+  const api = await startApi(testSettings(changes.settings), {
+    images,
+    members,
+    metadefs: remote(METADEFS, broker),
+    stores,
+    logger: changes.logger ?? silentLogger,
+    identity: changes.identity ?? headerIdentity,
+  });
+
+  const ask = (method: string, path: string, options?: Request): Promise<Answer> =>
+    http(method, api.url + path, options);
+  const create = async (body: Record<string, unknown> = {}): Promise<string> =>
+    (await ask('POST', '/v2/images', { body })).json<{ self: string }>().self;
+  return {
+    api,
+    driver,
+    images,
+    ask,
+    create,
+    async upload(bytes) {
+      const path = await create({ disk_format: 'raw', container_format: 'bare' });
+      await ask('PUT', `${path}/file`, { headers: { 'content-type': 'application/octet-stream' }, body: bytes });
+      return path;
+    },
+    show: async (path) => (await ask('GET', path)).json(),
+    async close() {
+      await api.close();
+      await registry.close();
+      await rm(folder, { recursive: true });
+    },
+  };
+}

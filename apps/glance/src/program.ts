@@ -1,0 +1,106 @@
+import cluster from 'node:cluster';
+import { resolve } from 'node:path';
+import {
+  type Config,
+  ConfigError,
+  load,
+  logOptions,
+  parseCommandLine,
+  type CommandLine,
+  type Placed,
+  type Program,
+} from '@glance/config';
+import { isServiceError } from '@glance/domain';
+import { type Log, openLog } from './log.js';
+
+export interface Context {
+  readonly config: Config;
+  readonly commandLine: CommandLine;
+  readonly log: Log;
+}
+
+/** A part that runs until it is told to stop. */
+export interface Running {
+  /** Lets what is under way end, for at most a while. */
+  stop(): Promise<void>;
+}
+
+export interface ProgramOptions {
+  /** Declarations for groups that other values name. */
+  readonly more?: (config: Config) => readonly Placed[] | Promise<readonly Placed[]>;
+  /** Whether options of the files that this program does not know are reported: others share the api's file. */
+  readonly warn?: boolean;
+}
+
+/**
+ * Runs a program: reads its command line and configuration, opens its log, and does `body`. A body that answers with
+ * something running keeps the process alive until a signal; another answers with the exit code.
+ */
+export async function runProgram(
+  program: Program,
+  body: (context: Context) => Promise<Running | number>,
+  { more, warn = false }: ProgramOptions = {},
+): Promise<void> {
+  const commandLine = parseCommandLine(program, process.argv.slice(2));
+  if ('exitCode' in commandLine) {
+    (commandLine.exitCode === 0 ? process.stdout : process.stderr).write(commandLine.output);
+    process.exitCode = commandLine.exitCode;
+    return;
+  }
+  const own = { ...program, declarations: [logOptions, ...program.declarations] };
+  try {
+    const config = await load({ program: own, commandLine, env: process.env, ...(more && { more }) });
+    const log = openLog(logSettings(program.name, config));
+    if (warn) for (const warning of config.warnings) log.warn(warning);
+    try {
+      await live(log, () => body({ config, commandLine, log }));
+    } finally {
+      log.flush();
+    }
+  } catch (error) {
+    process.stderr.write(`${program.name}: ${reason(error)}\n`);
+    // A connection that is open already would keep a process alive that serves nobody.
+    process.exit(1);
+  }
+}
+
+/** What an operator can do something about is told in a sentence; the rest with its stack. */
+function reason(error: unknown): string {
+  if (error instanceof ConfigError || (isServiceError(error) && error.code !== 'Internal')) return error.message;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+function logSettings(name: string, config: Config) {
+  const { debug, logFile, logDir, useJson } = config.read(logOptions);
+  const file = logFile ?? (logDir === undefined ? undefined : `${name}.log`);
+  return { program: name, debug, json: useJson, file: file === undefined ? undefined : resolve(logDir ?? '', file) };
+}
+
+async function live(log: Log, body: () => Promise<Running | number>): Promise<void> {
+  for (const event of ['uncaughtException', 'unhandledRejection']) {
+    process.on(event, (error: unknown) => {
+      log.error('A defect ends this process.', { error });
+      log.flush();
+      process.exit(1);
+    });
+  }
+  process.on('SIGHUP', () => log.reopen());
+  const stopped = Promise.withResolvers<NodeJS.Signals>();
+  const result = await body();
+  if (typeof result === 'number') {
+    process.exitCode = result;
+    return;
+  }
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      // Whoever asks twice does not want to wait. A worker may hear of one stop from its supervisor and from its parent.
+      if (cluster.isPrimary) process.on(signal, () => process.exit(1));
+      stopped.resolve(signal);
+    });
+  }
+  log.info(`Stopping on ${await stopped.promise}.`);
+  await result.stop();
+  log.info('Stopped.');
+  log.flush();
+  process.exit(0);
+}

@@ -1,0 +1,100 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { type ApiSettings, startApi } from '@glance/api';
+import type { Config } from '@glance/config';
+import { IMAGES, type Logger, MEMBERS, METADEFS } from '@glance/domain';
+import { type DatabaseSettings, type Registry, startRegistry } from '@glance/registry';
+import {
+  type Broker,
+  messagingOptions,
+  parseTransportUrl,
+  rabbitBroker,
+  rabbitOptions,
+  rabbitSettings,
+  remote,
+} from '@glance/rpc';
+import { type ScrubberParts, scrubberOptions, startScrubber } from '@glance/scrubber';
+import type { Stores } from '@glance/store';
+import { adminOptions, type Check, openAdminPort } from './admin-port.js';
+import type { Running } from './program.js';
+import { registryParts } from './registry-parts.js';
+
+/** The broker of `transport_url`; undefined when calls are to stay in this process. */
+export function remoteBroker(config: Config, logger: Logger): Broker | undefined {
+  const messaging = config.read(messagingOptions);
+  if (messaging.transportUrl === undefined) return undefined;
+  const url = parseTransportUrl(messaging.transportUrl);
+  if (url.transport === 'fake') return undefined;
+  return rabbitBroker(rabbitSettings(url, messaging, config.read(rabbitOptions)), logger);
+}
+
+/** Whether calls travel. */
+export function brokerCheck(broker: Broker): Check {
+  return async () => {
+    const { ready, connection } = broker.status();
+    if (!ready) throw new Error(connection === 'connected' ? 'not all calls are taken' : `it is ${connection}`);
+  };
+}
+
+/** What a process that asks the registry needs: `registry` if that runs in the same process. */
+export function registryChecks(broker: Broker, registry: Registry | undefined): Readonly<Record<string, Check>> {
+  return {
+    broker: brokerCheck(broker),
+    async registry() {
+      if (!(await broker.reaches(IMAGES))) throw new Error('none takes calls');
+    },
+    ...(registry && { database: () => registry.check() }),
+  };
+}
+
+export interface ServiceParts {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly api: ApiSettings;
+  /** Absent: the registry runs elsewhere and is reached by `broker`. */
+  readonly database?: DatabaseSettings;
+  readonly broker: Broker;
+  readonly stores: Stores;
+  /** What this process finishes for others: `abandoned` work, or `all` that is due. */
+  readonly scrub: ScrubberParts['scope'];
+}
+
+export interface RunningService extends Running {
+  /** Where the api listens. */
+  readonly url: string;
+}
+
+/** Starts an api, the registry unless it runs elsewhere, and the search for work that a dead process left. */
+export async function startService(parts: ServiceParts): Promise<RunningService> {
+  const { config, logger, api, database, broker, stores, scrub } = parts;
+  const admin = await openAdminPort(config.read(adminOptions));
+  const registry = database && (await startRegistry(registryParts(config, database), broker, logger));
+  const images = remote(IMAGES, broker);
+  const members = remote(MEMBERS, broker);
+  const metadefs = remote(METADEFS, broker);
+  const { recoveryInterval, scrubPoolSize: poolSize } = config.read(scrubberOptions);
+  const scrubber = await startScrubber(recoveryInterval * 1000, { images, stores, logger, poolSize, scope: scrub });
+  const close = async (): Promise<void> => {
+    await scrubber.close();
+    await registry?.close();
+    await broker.close();
+    await stores.close();
+  };
+  const running = await startApi(api, { images, members, metadefs, stores, logger }).catch(async (error: unknown) => {
+    // What goes on working would keep a process alive that serves nobody.
+    await close();
+    throw error;
+  });
+  admin.started(registryChecks(broker, registry));
+  return {
+    url: running.url,
+    async stop() {
+      admin.stopping();
+      running.announceStop();
+      await delay(api.shutdownNotice * 1000);
+      const drained = await running.drain(api.shutdownGrace * 1000);
+      if (!drained) logger.warn('Transfers were still running when the grace time was over.');
+      await running.close();
+      await close();
+    },
+  };
+}

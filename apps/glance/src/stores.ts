@@ -1,0 +1,135 @@
+import { type Config, ConfigError, declare, dict, list, type Placed, text } from '@glance/config';
+import type { Logger } from '@glance/domain';
+import {
+  type ConfiguredStore,
+  type DriverName,
+  drivers,
+  isDriverName,
+  Store,
+  type StoreDriverModule,
+  Stores,
+} from '@glance/store';
+
+/** Which stores there are. */
+export const storeOptions = declare('glance_store', {
+  stores: list({
+    default: ['file', 'http'],
+    help: 'Kinds of stores that images may lie in, without enabled_backends.',
+  }),
+  default_store: text({ default: 'file', help: 'The kind of store that takes new images, without enabled_backends.' }),
+  default_backend: text({ help: 'The store of enabled_backends that takes images for which clients name none.' }),
+});
+
+/** Several stores, each with a name that clients know. */
+export const backendOptions = declare('DEFAULT', {
+  enabled_backends: dict({
+    default: {},
+    help: 'Several stores as name:kind pairs, such as fast:file,ceph:rbd. Each has its options in a group of its name.',
+  }),
+});
+
+/** What every one of several stores has, whatever its kind. */
+const namedStoreOptions = declare('glance_store', {
+  store_description: text({ help: 'What clients are told about a store of enabled_backends.' }),
+});
+
+/** Kinds that Glance has and this version does not: files that name one still load. */
+const planned = new Set(['http', 'swift', 's3', 'cinder', 'vmware']);
+
+/** Glance: the staging area and the like look like stores in its files, and are none of clients'. */
+const reserved = /^os_glance_/;
+
+interface Plan {
+  readonly id: string;
+  readonly kind: DriverName;
+  /** Where its options are, if not in `[glance_store]`. */
+  readonly place: { readonly group: string; readonly fallback: string } | undefined;
+}
+
+interface Plans {
+  readonly plans: readonly Plan[];
+  readonly defaultId: string;
+  readonly named: boolean;
+  /** Kinds that are left out. */
+  readonly missing: readonly string[];
+}
+
+/** Glance: files written before Ocata name classes, `glance.store.filesystem.Store`; others say `filesystem`. */
+function kindOf(name: string): string {
+  const kind = /^glance(?:_store)?\.(?:store|_drivers)\.(\w+)\.Store$/.exec(name)?.[1] ?? name;
+  return kind === 'filesystem' ? 'file' : kind;
+}
+
+function plan(config: Config): Plans {
+  const { enabledBackends } = config.read(backendOptions);
+  const { stores, defaultStore, defaultBackend } = config.read(storeOptions);
+  const named = Object.keys(enabledBackends).length > 0;
+  const wanted = named
+    ? Object.entries(enabledBackends).map(([id, kind]) => ({ id, kind: kindOf(kind) }))
+    : [...new Set([...stores, defaultStore].map(kindOf))].map((kind) => ({ id: kind, kind }));
+  const defaultId = named ? defaultBackend : kindOf(defaultStore);
+  const source = named ? '[DEFAULT] enabled_backends' : '[glance_store] stores, default_store';
+  const plans = wanted.flatMap(({ id, kind }): Plan[] =>
+    isDriverName(kind) ? [{ id, kind, place: named ? { group: id, fallback: 'backend_defaults' } : undefined }] : [],
+  );
+  const missing = wanted.map(({ kind }) => kind).filter((kind) => planned.has(kind));
+  const problems = [
+    ...wanted
+      .filter(({ kind }) => !isDriverName(kind) && !planned.has(kind))
+      .map(({ kind }) => `${source}: there is no kind of store ${kind}; there is ${Object.keys(drivers).join(', ')}`),
+    ...wanted
+      .filter(({ id }) => named && reserved.test(id))
+      .map(({ id }) => `${source}: ${id} is a reserved name; choose one that does not begin with os_glance_`),
+    ...(plans.some(({ id }) => id === defaultId)
+      ? []
+      : [`[glance_store] ${named ? 'default_backend' : 'default_store'} must be one of ${idsOf(plans)}`]),
+  ];
+  if (problems.length > 0 || defaultId === undefined) throw new ConfigError(problems);
+  return { plans, defaultId, named, missing };
+}
+
+const idsOf = (plans: readonly Plan[]): string => plans.map(({ id }) => id).join(', ');
+
+/** Where the configured stores have their options: for `load`, so that wrong ones are told at the start. */
+export async function storePlaces(config: Config): Promise<Placed[]> {
+  const { plans } = plan(config);
+  const own = await Promise.all(
+    plans.map(async ({ kind, place = {} }) => {
+      const { options }: StoreDriverModule = await drivers[kind]();
+      return [options, namedStoreOptions].map((declaration) => ({ declaration, ...place }));
+    }),
+  );
+  return [{ declaration: storeOptions }, { declaration: backendOptions }, ...own.flat()];
+}
+
+/** Opens the configured stores. Of several, one that is not the default may be away: it fails when it is used. */
+export async function openStores(config: Config, logger: Logger): Promise<Stores> {
+  const { plans, defaultId, named, missing } = plan(config);
+  for (const kind of missing) logger.warn(`Stores of the kind ${kind} are not in this version and left out.`);
+  const configured = await Promise.all(
+    plans.map(async ({ id, kind, place }): Promise<ConfiguredStore> => {
+      const driver: StoreDriverModule = await drivers[kind]();
+      const store = new Store(driver.create(config.read(driver.options, place)));
+      const { storeDescription: description } = config.read(namedStoreOptions, place);
+      return { id, schemes: driver.schemes, store, ...(named && description !== undefined && { description }) };
+    }),
+  );
+  await Promise.all(
+    configured.map(({ id, store }) =>
+      store.open().catch((error: unknown) => {
+        if (id === defaultId) throw error;
+        logger.error(`The store ${id} cannot be used.`, { error });
+      }),
+    ),
+  );
+  return new Stores(configured, { defaultId, named });
+}
+
+/** Opens one store of files, in `directory`, for the launcher. */
+export async function openFileStore(config: Config, directory: string): Promise<Stores> {
+  const { schemes, options, create } = await drivers.file();
+  const store = new Store(create({ ...config.read(options), filesystemStoreDatadir: directory }));
+  const stores = new Stores([{ id: 'file', schemes, store }], { defaultId: 'file' });
+  await stores.open();
+  return stores;
+}

@@ -1,0 +1,24 @@
+import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import { Text, Time, Varchar } from './columns.js';
+
+/** Not one of Glance's tables: work on an image's bytes that is under way, and who may finish it. */
+@Entity('image_leases')
+@Index('ix_image_leases_image_id', ['imageId'])
+@Index('ix_image_leases_expires_at', ['expiresAt'])
+export class ImageLeaseRow {
+  @PrimaryColumn('varchar', { length: 36 }) token!: string;
+  @Varchar(36) imageId!: string;
+  /** `upload` or `delete`. */
+  @Varchar(10) kind!: string;
+  /** Of an upload: the back end that is written to. */
+  @Varchar(255, { nullable: true }) store!: string | null;
+  /** Of a deletion: what the image is again if its data cannot be erased. */
+  @Varchar(30, { nullable: true }) previousStatus!: string | null;
+  /** Of work that is over: `finished` or `cancelled`; kept for a while for those who ask again. */
+  @Varchar(10, { nullable: true }) outcome!: string | null;
+  /** JSON: who asked for the work, for notifications of its end. */
+  @Text({ nullable: true }) context!: string | null;
+  /** Milliseconds of the epoch. */
+  @Column('bigint') expiresAt!: number;
+  @Time() createdAt!: string;
+}

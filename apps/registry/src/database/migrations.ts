@@ -1,0 +1,13 @@
+import { CreateGlanceSchema1732300000000 } from './migrations/create-glance-schema.js';
+import { CreateImageLeases1732300000001 } from './migrations/create-image-leases.js';
+import { CreateNotificationOutbox1732300000002 } from './migrations/create-notification-outbox.js';
+
+/** Oldest first. */
+export const migrations = [
+  CreateGlanceSchema1732300000000,
+  CreateImageLeases1732300000001,
+  CreateNotificationOutbox1732300000002,
+];
+
+/** Where is recorded which of them this database has seen; Glance's own record is `alembic_version`. */
+export const migrationsTable = 'registry_migrations';

@@ -1,0 +1,105 @@
+import { randomUUID } from 'node:crypto';
+import { type Lease, ServiceError } from '@glance/domain';
+import type { Database } from '../database/database.js';
+import type { Statements } from '../database/session.js';
+import { lockImage } from './find-image.js';
+import { insert } from './image-writes.js';
+
+export interface LeaseRow {
+  readonly token: string;
+  readonly image_id: string;
+  readonly kind: 'upload' | 'delete';
+  readonly store: string | null;
+  readonly previous_status: string | null;
+  readonly outcome: 'finished' | 'cancelled' | null;
+  /** Of notifications. */
+  readonly context: string | null;
+}
+
+const columns = 'token, image_id, kind, store, previous_status, outcome, context';
+
+type Work = Pick<LeaseRow, 'image_id' | 'kind' | 'store' | 'previous_status' | 'context'>;
+
+export const leaseLost = (): ServiceError =>
+  new ServiceError('Gone', 'The image was deleted meanwhile, or somebody else has taken over the work on it.');
+
+/** The table `image_leases`: who works on which bytes, and until when without a sign of life. */
+export class Leases {
+  /** `term` in milliseconds; `clock` as `Date.now`. */
+  constructor(
+    readonly term: number,
+    readonly clock: () => number,
+  ) {}
+
+  async grant(tx: Statements, work: Work): Promise<Lease> {
+    const now = this.clock();
+    await this.#forgetSettled(tx, now);
+    const token = randomUUID();
+    const created_at = tx.dialect.time(new Date(now));
+    await insert(tx, 'image_leases', [{ token, ...work, expires_at: now + this.term, created_at }]);
+    return { token, expiresIn: this.term };
+  }
+
+  /** Extends the lease while the work makes sense: an upload ends when its image is deleted. */
+  async renew(database: Database, token: string): Promise<Lease> {
+    const sql =
+      "UPDATE image_leases SET expires_at = ? WHERE token = ? AND outcome IS NULL AND (kind = 'delete' OR EXISTS " +
+      "(SELECT 1 FROM images i WHERE i.id = image_leases.image_id AND i.deleted = 0 AND i.status = 'saving'))";
+    if ((await database.run(sql, [this.clock() + this.term, token])) === 0) throw leaseLost();
+    return { token, expiresIn: this.term };
+  }
+
+  /** Runs `work` with the lease of `token`, image and lease locked; without one if there is none (any more). */
+  async locked<T>(
+    database: Database,
+    token: string,
+    work: (tx: Statements, lease: LeaseRow | undefined) => Promise<T>,
+  ): Promise<T> {
+    return database.transaction(async (tx) => {
+      const find = `SELECT ${columns} FROM image_leases WHERE token = ?`;
+      const [seen] = await tx.rows<LeaseRow>(find, [token]);
+      if (!seen) return work(tx, undefined);
+      // Always the image first: two orders would be a deadlock.
+      await lockImage(tx, seen.image_id);
+      const [lease] = await tx.rows<LeaseRow>(find + tx.dialect.forUpdate, [token]);
+      return work(tx, lease);
+    });
+  }
+
+  /** The work is over; the row stays for a term, for those whose answer was lost. */
+  async settle(tx: Statements, token: string, outcome: 'finished' | 'cancelled'): Promise<void> {
+    await tx.run('UPDATE image_leases SET outcome = ?, expires_at = ? WHERE token = ?', [
+      outcome,
+      this.clock() + this.term,
+      token,
+    ]);
+  }
+
+  /** Nobody has to do this work for a while. */
+  async postpone(tx: Statements, token: string, milliseconds: number): Promise<void> {
+    await tx.run('UPDATE image_leases SET expires_at = ? WHERE token = ?', [this.clock() + milliseconds, token]);
+  }
+
+  async drop(tx: Statements, token: string): Promise<void> {
+    await tx.run('DELETE FROM image_leases WHERE token = ?', [token]);
+  }
+
+  /** Takes over at most `limit` leases that ran out, each with a new token: of several callers one gets it. */
+  async takeOver(database: Database, limit: number): Promise<LeaseRow[]> {
+    const now = this.clock();
+    const sql = `SELECT ${columns} FROM image_leases WHERE outcome IS NULL AND expires_at < ? ORDER BY expires_at LIMIT ?`;
+    const taken: LeaseRow[] = [];
+    for (const lease of await database.rows<LeaseRow>(sql, [now, limit])) {
+      const token = randomUUID();
+      const swap =
+        'UPDATE image_leases SET token = ?, expires_at = ? WHERE token = ? AND outcome IS NULL AND expires_at < ?';
+      const won = await database.run(swap, [token, now + this.term, lease.token, now]);
+      if (won > 0) taken.push({ ...lease, token });
+    }
+    return taken;
+  }
+
+  async #forgetSettled(tx: Statements, now: number): Promise<void> {
+    await tx.run('DELETE FROM image_leases WHERE expires_at < ? AND outcome IS NOT NULL', [now]);
+  }
+}

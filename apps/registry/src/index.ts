@@ -1,0 +1,21 @@
+export {
+  policyOptions,
+  protectionOptions,
+  readAuthorizationSettings,
+  type AuthorizationSettings,
+} from './authorization/authorization-options.js';
+export {
+  databaseOptions,
+  metadefOptions,
+  registryOptions,
+  type DatabaseSettings,
+  type RegistrySettings,
+} from './config.js';
+export {
+  notificationOptions,
+  notificationSettings,
+  publisherOptions,
+  type NotificationSettings,
+} from './notifications/config.js';
+export * as manage from './manage.js';
+export { startRegistry, type Registry, type RegistryParts } from './start-registry.js';

@@ -1,0 +1,88 @@
+import 'reflect-metadata';
+import { NestFactory } from '@nestjs/core';
+import {
+  IMAGES,
+  type Images,
+  type Logger,
+  MEMBERS,
+  type Members,
+  METADEFS,
+  type Metadefs,
+  silentLogger,
+} from '@glance/domain';
+import type { Broker } from '@glance/rpc';
+import { authorizationBy } from './authorization/authorization-by.js';
+import type { AuthorizationSettings } from './authorization/authorization-options.js';
+import type { DatabaseSettings, RegistrySettings } from './config.js';
+import { connect } from './database/connect.js';
+import { assertUsable } from './database/schema.js';
+import { type NotificationSettings, silence } from './notifications/config.js';
+import { deliveryTo } from './notifications/delivery.js';
+import { Outbox } from './notifications/outbox.js';
+import { Relay } from './notifications/relay.js';
+import { RegistryModule } from './registry.module.js';
+
+/** What a registry needs to know. */
+export interface RegistryParts {
+  readonly database: DatabaseSettings;
+  readonly registry: RegistrySettings;
+  /** Absent: Glance's rules hold. */
+  readonly authorization?: AuthorizationSettings;
+  /** Absent: nobody is told of changes. */
+  readonly notifications?: NotificationSettings;
+}
+
+export interface Registry {
+  /** Fails with `Unavailable` if the database does not answer. */
+  check(): Promise<void>;
+  /** Lets running calls end, then closes the database. The broker stays open. */
+  close(): Promise<void>;
+}
+
+/**
+ * Connects to the database, serves `IMAGES`, `MEMBERS` and `METADEFS` on `broker`, and sends notifications. Changes
+ * nothing in the schema: one that is missing or too old fails with `Conflict` and a message that names the command to
+ * run.
+ */
+export async function startRegistry(
+  settings: RegistryParts,
+  broker: Broker,
+  logger: Logger = silentLogger,
+): Promise<Registry> {
+  const authorization = authorizationBy(settings.authorization, logger);
+  const database = await connect(settings.database);
+  try {
+    await assertUsable(database);
+    const notifications = settings.notifications ?? silence;
+    const outbox = new Outbox(notifications);
+    const application = await NestFactory.createApplicationContext(
+      RegistryModule.with(settings.registry, database, outbox, authorization),
+      { logger: false, abortOnError: false },
+    );
+    await broker.serve(IMAGES, application.get<Images>(IMAGES.name));
+    await broker.serve(MEMBERS, application.get<Members>(MEMBERS.name));
+    await broker.serve(METADEFS, application.get<Metadefs>(METADEFS.name));
+    const relay =
+      notifications.drivers.length > 0
+        ? new Relay({
+            database,
+            outbox,
+            delivery: deliveryTo(notifications, logger),
+            logger,
+            retry: notifications.retry,
+          })
+        : undefined;
+    return {
+      async check() {
+        await database.rows('SELECT 1');
+      },
+      async close() {
+        await relay?.close();
+        await application.close();
+      },
+    };
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+}

@@ -1,0 +1,210 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { IMAGES, type Images, ServiceError, silentLogger, unauthenticatedCaller } from '@glance/domain';
+import { manage, startRegistry, type Registry, type RegistrySettings } from '@glance/registry';
+import { inProcess, remote } from '@glance/rpc';
+import { Store, Stores } from '@glance/store';
+import { chunked, content, MemoryDriver } from '@glance/store/testing';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { startScrubber } from './index.js';
+import { type Eraser, Scrubber } from './scrubber.js';
+
+const caller = unauthenticatedCaller('req-test');
+const never = new AbortController().signal;
+const term = 3;
+
+describe('the scrubber', { timeout: 30_000 }, () => {
+  let directory: string;
+  let registry: Registry;
+  let images: Images;
+  let driver: MemoryDriver;
+  let stores: Stores;
+
+  const start = async (changes: Partial<RegistrySettings> = {}): Promise<void> => {
+    const database = {
+      connection: `sqlite:///${join(directory, 'glance.sqlite')}`,
+      maxPoolSize: 5,
+      maxOverflow: 5,
+      connectionRecycleTime: 3600,
+      maxRetries: 0,
+      retryInterval: 0,
+      mysqlSqlMode: '',
+    };
+    const connection = await manage.connect(database);
+    await manage.syncDatabase(connection);
+    await connection.close();
+    const settings = {
+      imagePropertyQuota: 128,
+      imageTagQuota: 128,
+      imageMemberQuota: 128,
+      imageSizeCap: 1024 ** 3,
+      delayedDelete: false,
+      scrubTime: 0,
+      checkDefinedProperties: false,
+      uploadLeaseTime: term,
+      ...changes,
+    };
+    const broker = inProcess();
+    registry = await startRegistry({ database, registry: settings }, broker);
+    images = remote(IMAGES, broker);
+  };
+
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), 'glance-scrubber-'));
+    driver = new MemoryDriver();
+    stores = new Stores([{ id: 'memory', schemes: ['memory'], store: new Store(driver) }], { defaultId: 'memory' });
+  });
+  afterEach(async () => {
+    await registry.close();
+    rmSync(directory, { recursive: true });
+  });
+
+  const scrubber = (changes: { stores?: Eraser; scope?: 'abandoned' | 'all' } = {}): Scrubber =>
+    new Scrubber({ images, stores, logger: silentLogger, poolSize: 4, scope: 'all', ...changes });
+
+  const store = (id: string): Promise<{ url: string; size: number }> =>
+    stores.write({ id, data: chunked(content(100)), maxSize: 1024, signal: never });
+
+  async function activeImage(): Promise<string> {
+    const { id } = await images.create(caller, { diskFormat: 'raw', containerFormat: 'bare' });
+    const { lease } = await images.beginUpload(caller, id, { store: 'memory', size: null });
+    const { url, size } = await store(id);
+    await images.finishUpload(lease.token, {
+      size,
+      virtualSize: size,
+      checksum: '0'.repeat(32),
+      osHashAlgo: 'sha512',
+      osHashValue: '0'.repeat(128),
+      location: { url, metadata: {} },
+    });
+    return id;
+  }
+
+  /** Leases of processes that died have run out after this. */
+  const leasesRunOut = (): Promise<void> => sleep(term * 1000 + 50);
+
+  it('undoes uploads whose process died, whether the store has the bytes or not', async () => {
+    await start();
+    const ids = await Promise.all(
+      [1, 2].map(async () => (await images.create(caller, { diskFormat: 'raw', containerFormat: 'bare' })).id),
+    );
+    for (const id of ids) await images.beginUpload(caller, id, { store: 'memory', size: null });
+    await store(ids[0]!);
+    expect(await scrubber().run(never)).toEqual({ deleted: 0, undone: 0, inUse: 0, failed: 0 });
+    await leasesRunOut();
+    expect(await scrubber().run(never)).toEqual({ deleted: 0, undone: 2, inUse: 0, failed: 0 });
+    expect(driver.list()).toEqual([]);
+    for (const id of ids) {
+      expect((await images.show(caller, id)).status).toBe('queued');
+      await images.beginUpload(caller, id, { store: 'memory', size: null });
+    }
+  });
+
+  it('finishes deletions whose process died', async () => {
+    await start();
+    const id = await activeImage();
+    await images.beginDelete(caller, id);
+    await leasesRunOut();
+    expect(await scrubber({ scope: 'abandoned' }).run(never)).toMatchObject({ deleted: 1 });
+    expect(driver.list()).toEqual([]);
+    await expect(images.show(caller, id)).rejects.toMatchObject({ code: 'NotFound' });
+    expect(await scrubber().run(never)).toMatchObject({ deleted: 0 });
+  });
+
+  it('brings back an image whose deletion died and whose data turns out to be in use', async () => {
+    await start();
+    const id = await activeImage();
+    await images.beginDelete(caller, id);
+    await leasesRunOut();
+    const used: Eraser = {
+      discard: (name, image, signal) => stores.discard(name, image, signal),
+      erase: () => Promise.reject(new ServiceError('DataInUse', 'A clone needs it.')),
+    };
+    expect(await scrubber({ stores: used }).run(never)).toMatchObject({ inUse: 1, deleted: 0 });
+    expect(await images.show(caller, id)).toMatchObject({ id, status: 'active', locations: [{ url: `memory:${id}` }] });
+  });
+
+  it('leaves delayed deletions to whoever is asked for all work', async () => {
+    await start({ delayedDelete: true });
+    const ids = await Promise.all(Array.from({ length: 10 }, activeImage));
+    for (const id of ids) expect((await images.beginDelete(caller, id)).lease).toBeUndefined();
+    expect(await scrubber({ scope: 'abandoned' }).run(never)).toMatchObject({ deleted: 0 });
+    expect(driver.list()).toHaveLength(10);
+    expect(await scrubber().run(never)).toMatchObject({ deleted: 10, failed: 0 });
+    expect(driver.list()).toEqual([]);
+  });
+
+  it('waits until the delay is over', async () => {
+    await start({ delayedDelete: true, scrubTime: 3600 });
+    await images.beginDelete(caller, await activeImage());
+    expect(await scrubber().run(never)).toMatchObject({ deleted: 0 });
+    expect(driver.list()).toHaveLength(1);
+  });
+
+  it('shares the work with others, each piece done once', async () => {
+    await start({ delayedDelete: true });
+    const ids = await Promise.all(Array.from({ length: 40 }, activeImage));
+    for (const id of ids) await images.beginDelete(caller, id);
+    const erased: string[] = [];
+    const counting: Eraser = {
+      discard: (name, image, signal) => stores.discard(name, image, signal),
+      erase: async (locations, signal) => {
+        erased.push(...locations.map(({ url }) => url));
+        await stores.erase(locations, signal);
+      },
+    };
+    const reports = await Promise.all([1, 2, 3].map(() => scrubber({ stores: counting }).run(never)));
+    expect(reports.reduce((sum, { deleted }) => sum + deleted, 0)).toBe(40);
+    expect(new Set(erased).size).toBe(40);
+    expect(erased).toHaveLength(40);
+  });
+
+  it('counts what fails, goes on with the rest, and tries again later', async () => {
+    await start({ delayedDelete: true });
+    const [bad] = await Promise.all([activeImage(), activeImage(), activeImage()]);
+    const all = await images.list(caller, { filters: [], sort: [], limit: 10 });
+    for (const { id } of all.images) await images.beginDelete(caller, id);
+    let broken = true;
+    const flaky: Eraser = {
+      discard: (name, image, signal) => stores.discard(name, image, signal),
+      erase: (locations, signal) =>
+        broken && locations[0]!.url.includes(bad)
+          ? Promise.reject(new ServiceError('StoreUnavailable', 'No route.'))
+          : stores.erase(locations, signal),
+    };
+    expect(await scrubber({ stores: flaky }).run(never)).toMatchObject({ deleted: 2, failed: 1 });
+    expect(driver.list()).toEqual([bad]);
+    broken = false;
+    await leasesRunOut();
+    expect(await scrubber({ stores: flaky }).run(never)).toMatchObject({ deleted: 1, failed: 0 });
+  });
+
+  it('runs again and again until it is closed, also after the registry did not answer', async () => {
+    await start({ delayedDelete: true });
+    const id = await activeImage();
+    let asked = 0;
+    const erased = Promise.withResolvers<void>();
+    const unsteady: Images = {
+      ...images,
+      claimDue: async (...args) => {
+        if (++asked === 1) throw new ServiceError('Unavailable', 'No registry.');
+        return images.claimDue(...args);
+      },
+      finishDelete: async (token) => {
+        await images.finishDelete(token);
+        erased.resolve();
+      },
+    };
+    const parts = { images: unsteady, stores, logger: silentLogger, poolSize: 1, scope: 'all' } as const;
+    const running = await startScrubber(10, parts);
+    await images.beginDelete(caller, id);
+    await erased.promise;
+    await running.close();
+    const after = asked;
+    await sleep(50);
+    expect(asked).toBe(after);
+    expect(driver.list()).toEqual([]);
+  });
+});

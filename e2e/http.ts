@@ -1,0 +1,80 @@
+import {
+  type Agent,
+  type ClientRequest,
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+  request as open,
+} from 'node:http';
+import { buffer } from 'node:stream/consumers';
+
+export interface Reply {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly body: Buffer;
+}
+
+export interface RequestOptions {
+  readonly headers?: OutgoingHttpHeaders;
+  /** Whose connections to use; without one, one connection for this request only. */
+  readonly agent?: Agent;
+  /** What can be iterated goes out in chunks, unless a Content-Length is given. */
+  readonly body?: string | Buffer | AsyncIterable<Uint8Array>;
+}
+
+/** One request. The path is sent as it stands. */
+export async function send(method: string, url: string, options: RequestOptions = {}): Promise<Reply> {
+  const { request, replied } = begin(method, url, options.headers, options.agent);
+  const reply = replied.then(async (response) => ({
+    status: response.statusCode!,
+    headers: response.headers,
+    body: await buffer(response),
+  }));
+  const { body } = options;
+  if (body === undefined || typeof body === 'string' || Buffer.isBuffer(body)) request.end(body);
+  else await Promise.race([pour(body, request), reply]);
+  return reply;
+}
+
+/** A request whose body the caller writes, and which it may destroy. */
+export function begin(
+  method: string,
+  url: string,
+  headers: OutgoingHttpHeaders = {},
+  agent: Agent | false = false,
+): { request: ClientRequest; replied: Promise<IncomingMessage> } {
+  const [, origin, path] = /^(\w+:\/\/[^/]+)(.*)$/.exec(url)!;
+  const { hostname, port } = new URL(origin!);
+  const request = open({ hostname, port, path, method, headers, agent });
+  const replied = new Promise<IncomingMessage>((resolve, reject) => {
+    request.once('response', resolve);
+    request.once('error', reject);
+  });
+  // A server that refuses a body answers and closes: what goes wrong with the rest of the body is no news.
+  request.on('error', () => undefined);
+  replied.catch(() => undefined);
+  return { request, replied };
+}
+
+/** The body of a reply as the JSON that it is. */
+export function json(reply: Reply): unknown {
+  return JSON.parse(reply.body.toString());
+}
+
+async function pour(body: AsyncIterable<Uint8Array>, request: ClientRequest): Promise<void> {
+  request.flushHeaders();
+  for await (const chunk of body) {
+    if (request.destroyed) return;
+    if (!request.write(chunk)) await drained(request);
+  }
+  request.end();
+}
+
+function drained(request: ClientRequest): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      request.off('drain', done).off('close', done);
+      resolve();
+    };
+    request.on('drain', done).on('close', done);
+  });
+}

@@ -1,0 +1,140 @@
+import type { Caller } from './caller.js';
+import { defineContract } from './contract.js';
+import type { Image, ImageChange, ImageLocation, NewImage, StoredData } from './image.js';
+import type { ImagePage, ImageQuery, Member, MemberStatus } from './image-query.js';
+
+/**
+ * Work on an image's bytes that is under way, and the right to finish it. Whoever holds the token renews it in time;
+ * once it runs out, the scrubber takes the work over and undoes or finishes it.
+ */
+export interface Lease {
+  readonly token: string;
+  /** Milliseconds from now. */
+  readonly expiresIn: number;
+}
+
+export interface Upload {
+  readonly lease: Lease;
+  readonly image: Image;
+  /** Bytes; more than this is refused with `LimitExceeded`. */
+  readonly maxSize: number;
+}
+
+export interface Deletion {
+  /** Absent when the data stays for a while (delayed delete): nothing more is to be done. */
+  readonly lease?: Lease;
+  readonly locations: readonly ImageLocation[];
+}
+
+export interface Download {
+  readonly image: Image;
+  /** Empty when the image has no data yet. */
+  readonly locations: readonly ImageLocation[];
+  /** The registry wants to be told by `finishDownload` how much was sent. */
+  readonly report?: true;
+}
+
+/**
+ * Work that nobody is doing any more, with a fresh lease on it. `upload`: erase what is in `store` under the image's
+ * id, then `cancelUpload`. `delete`: erase the locations, then `finishDelete`, or `cancelDelete` if they are in use.
+ */
+export type DueWork =
+  | { readonly kind: 'upload'; readonly imageId: string; readonly store: string; readonly lease: Lease }
+  | {
+      readonly kind: 'delete';
+      readonly imageId: string;
+      readonly locations: readonly ImageLocation[];
+      readonly lease: Lease;
+    };
+
+/** What is known of the data of an image before it arrives. */
+export interface IncomingUpload {
+  /** Recorded, so that a crashed upload can be cleaned up. */
+  readonly store: string;
+  /** Bytes, if the client said so. */
+  readonly size: number | null;
+  /** The store is one of several, whose names users know. */
+  readonly named?: boolean;
+}
+
+/**
+ * The registry's images. Every method that takes a caller checks visibility (`NotFound`), then policy (`Forbidden`).
+ * Methods that take a token answer `Gone` when the lease was lost or the image deleted meanwhile.
+ */
+export interface Images {
+  create(caller: Caller, image: NewImage): Promise<Image>;
+  show(caller: Caller, id: string): Promise<Image>;
+  list(caller: Caller, query: ImageQuery): Promise<ImagePage>;
+  update(caller: Caller, id: string, changes: readonly ImageChange[]): Promise<Image>;
+  addTag(caller: Caller, id: string, tag: string): Promise<void>;
+  removeTag(caller: Caller, id: string, tag: string): Promise<void>;
+  deactivate(caller: Caller, id: string): Promise<void>;
+  reactivate(caller: Caller, id: string): Promise<void>;
+
+  /** queued → saving. */
+  beginUpload(caller: Caller, id: string, upload: IncomingUpload): Promise<Upload>;
+  /** Extends the lease of an upload or a deletion. */
+  renewLease(token: string): Promise<Lease>;
+  /** saving → active. May be repeated with the same arguments. */
+  finishUpload(token: string, data: StoredData): Promise<Image>;
+  /**
+   * saving → queued. Call it once the store holds nothing; a lost or finished lease is no error. `reason` is a sentence
+   * for whoever is notified.
+   */
+  cancelUpload(token: string, reason?: string): Promise<void>;
+
+  beginDownload(caller: Caller, id: string): Promise<Download>;
+  /** Data has been sent to the caller: `bytes` of the `of` that were asked for. The image may be gone by now. */
+  finishDownload(caller: Caller, id: string, sent: { bytes: number; of: number }): Promise<void>;
+
+  /** The image is gone for everybody; its data is to be erased by whoever holds the lease. */
+  beginDelete(caller: Caller, id: string): Promise<Deletion>;
+  /** The data is erased. May be repeated. */
+  finishDelete(token: string): Promise<void>;
+  /** The data cannot be erased because it is in use: the image is back as it was. */
+  cancelDelete(token: string): Promise<void>;
+
+  /**
+   * Hands out at most `limit` pieces of work, each to one caller only: `abandoned` is what a lease ran out on, `all`
+   * (the default) also the deletions whose delay is over.
+   */
+  claimDue(limit: number, scope?: 'abandoned' | 'all'): Promise<readonly DueWork[]>;
+}
+
+export const IMAGES = defineContract<Images>('images', {
+  create: { timeout: 30_000, idempotent: false },
+  show: { timeout: 10_000, idempotent: true },
+  list: { timeout: 30_000, idempotent: true },
+  update: { timeout: 30_000, idempotent: false },
+  addTag: { timeout: 10_000, idempotent: true },
+  removeTag: { timeout: 10_000, idempotent: false },
+  deactivate: { timeout: 10_000, idempotent: true },
+  reactivate: { timeout: 10_000, idempotent: true },
+  beginUpload: { timeout: 10_000, idempotent: false },
+  renewLease: { timeout: 10_000, idempotent: true },
+  finishUpload: { timeout: 30_000, idempotent: true },
+  cancelUpload: { timeout: 30_000, idempotent: true },
+  beginDownload: { timeout: 10_000, idempotent: true },
+  finishDownload: { timeout: 10_000, idempotent: false },
+  beginDelete: { timeout: 30_000, idempotent: false },
+  finishDelete: { timeout: 30_000, idempotent: true },
+  cancelDelete: { timeout: 30_000, idempotent: true },
+  claimDue: { timeout: 30_000, idempotent: false },
+});
+
+/** Who a shared image is shared with. */
+export interface Members {
+  create(caller: Caller, imageId: string, memberId: string): Promise<Member>;
+  list(caller: Caller, imageId: string): Promise<readonly Member[]>;
+  show(caller: Caller, imageId: string, memberId: string): Promise<Member>;
+  update(caller: Caller, imageId: string, memberId: string, status: MemberStatus): Promise<Member>;
+  remove(caller: Caller, imageId: string, memberId: string): Promise<void>;
+}
+
+export const MEMBERS = defineContract<Members>('members', {
+  create: { timeout: 10_000, idempotent: false },
+  list: { timeout: 10_000, idempotent: true },
+  show: { timeout: 10_000, idempotent: true },
+  update: { timeout: 10_000, idempotent: true },
+  remove: { timeout: 10_000, idempotent: false },
+});

@@ -1,0 +1,56 @@
+import type { Declaration, ValuesOf } from '@glance/config';
+import type { Bytes } from './bytes.js';
+
+export interface StoreCapabilities {
+  readonly write: boolean;
+  readonly delete: boolean;
+  /** Reads may begin anywhere. Without it, `Store` reads from the start and skips. */
+  readonly seek: boolean;
+}
+
+export interface ReadOptions {
+  /** Bytes from the start of the image; 0 for a driver that cannot seek. Past the end there is simply no data. */
+  readonly offset: number;
+  /** Bytes; to the end if absent or if the image ends before. */
+  readonly length?: number | undefined;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Moves bytes between the service and one place that keeps them, and nothing else: digests, limits, ranges and errors
+ * in words are `Store`'s. Keeps no state per image: one instance serves all requests.
+ * Throws `ServiceError`s: `DataExists`, `DataNotFound`, `DataInUse`, `BadLocation`, `StorageFull`, `StorageDenied`,
+ * `StoreUnavailable`, `Invalid` for an id that it cannot use as a name. Errors of the system may pass as they are.
+ */
+export interface StoreDriver {
+  readonly capabilities: StoreCapabilities;
+  /** Proves that the configured place can be used, and makes it ready. */
+  open(): Promise<void>;
+  /**
+   * Stores `data` under `id` and answers with its location URL, once the bytes are durable. All or nothing: when it
+   * fails, when `data` throws or `signal` fires, no trace remains; a write that finds out late that `signal` has fired
+   * undoes itself. An id already stored, or being stored, fails with `DataExists`, untouched. Once `discard` of the id
+   * is done, a write that began before cannot succeed. `size` is a promise in bytes when known; `Store` checks it.
+   */
+  write(id: string, data: Bytes, options: { size: number | undefined; signal: AbortSignal }): Promise<string>;
+  /** A missing image fails here, before any data. Holds nothing until it is pulled; `size` is that of the whole image. */
+  read(url: string, options: ReadOptions): Promise<{ size: number; data: Bytes }>;
+  /** Bytes. */
+  size(url: string, signal: AbortSignal): Promise<number>;
+  delete(url: string, signal: AbortSignal): Promise<void>;
+  /**
+   * Removes all that a `write` of `id` has left in a process that died, half-written or complete. Nothing there is no
+   * error. Only for an id that no image refers to.
+   */
+  discard(id: string, signal: AbortSignal): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** What the file of a driver exports: a new kind of store is this, and a line in `drivers.ts`. */
+export interface StoreDriverModule<D extends Declaration = Declaration> {
+  /** URL schemes of its locations. */
+  readonly schemes: readonly string[];
+  /** Declared for `[glance_store]`; with several stores each has them in a group of its own name. */
+  readonly options: D;
+  create(settings: ValuesOf<D>): StoreDriver;
+}

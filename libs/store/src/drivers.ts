@@ -1,0 +1,14 @@
+import type { StoreDriverModule } from './driver.js';
+
+/** The kinds of stores by the names that `stores` and `enabled_backends` use; loaded when asked for. */
+export const drivers = {
+  file: () => import('./drivers/file.js'),
+  rbd: () => import('./drivers/rbd.js'),
+} satisfies Record<string, () => Promise<StoreDriverModule>>;
+
+export type DriverName = keyof typeof drivers;
+
+/** Whether there is a driver of this name. */
+export function isDriverName(name: string): name is DriverName {
+  return Object.hasOwn(drivers, name);
+}

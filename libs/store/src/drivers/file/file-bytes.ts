@@ -1,0 +1,47 @@
+import { open } from 'node:fs/promises';
+import { ServiceError } from '@glance/domain';
+import type { Bytes } from '../../bytes.js';
+import { orNotFound } from './system-error.js';
+
+export interface FilePart {
+  /** First byte. */
+  readonly start: number;
+  /** After the last byte. */
+  readonly end: number;
+  /** Bytes that are read at a time. */
+  readonly chunkSize: number;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * A part of a file. Opened when it is first pulled, and then readable to its end even if it is deleted; the next chunk
+ * is read while the consumer has one. `DataNotFound` if there is no file by then.
+ */
+export async function* fileBytes(path: string, { start, end, chunkSize, signal }: FilePart): Bytes {
+  if (start >= end) return;
+  await using file = await open(path).catch(orNotFound);
+  const length = Math.min(chunkSize, end - start);
+  const buffers = [Buffer.allocUnsafeSlow(length), Buffer.allocUnsafeSlow(end - start > length ? length : 0)] as const;
+  let position = start;
+
+  async function fill(buffer: Buffer): Promise<Uint8Array> {
+    const { bytesRead } = await file.read(buffer, 0, Math.min(buffer.length, end - position), position);
+    if (bytesRead === 0) throw new ServiceError('StoreUnavailable', 'The file became shorter while it was read.');
+    position += bytesRead;
+    return buffer.subarray(0, bytesRead);
+  }
+
+  let pending: Promise<Uint8Array> | undefined = fill(buffers[0]);
+  try {
+    for (let turn = 1; pending; turn++) {
+      const chunk: Uint8Array = await pending;
+      signal.throwIfAborted();
+      pending = position < end ? fill(buffers[turn % 2 === 0 ? 0 : 1]) : undefined;
+      // It is waited for only when the consumer comes back.
+      pending?.catch(() => undefined);
+      yield chunk;
+    }
+  } finally {
+    await pending?.catch(() => undefined);
+  }
+}

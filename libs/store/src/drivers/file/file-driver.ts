@@ -1,0 +1,143 @@
+import { randomUUID } from 'node:crypto';
+import { lstat, mkdir, open, rename, rm, rmdir, stat, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ServiceError } from '@glance/domain';
+import type { Bytes } from '../../bytes.js';
+import type { ReadOptions, StoreDriver } from '../../driver.js';
+import { fileBytes } from './file-bytes.js';
+import { namesAt, namesOf, urlOf } from './file-names.js';
+import { hasCode, ignoring, orNotFound } from './system-error.js';
+import { writeFile } from './write-file.js';
+
+export interface FileDriverSettings {
+  /** Absolute, without a slash at the end. */
+  readonly directory: string;
+  /** Bytes. */
+  readonly chunkSize: number;
+  /** Permissions of the files. */
+  readonly mode: number | undefined;
+  /** Pieces of zeros become holes. */
+  readonly sparse: boolean;
+  /** Files are on the disk before a write ends. */
+  readonly durable: boolean;
+}
+
+/**
+ * Images as files `<directory>/<id>`. Data arrives in a file of a random name in the directory `.<id>.part`, and is
+ * renamed when it is complete. To make that directory is to claim the id. Nobody else can publish while the claim
+ * stands, and removing it takes the data away from whoever believes to hold it: their rename finds nothing.
+ */
+export class FileDriver implements StoreDriver {
+  readonly capabilities = { write: true, delete: true, seek: true };
+  readonly #settings: FileDriverSettings;
+
+  constructor(settings: FileDriverSettings) {
+    this.#settings = settings;
+  }
+
+  async open(): Promise<void> {
+    const { directory } = this.#settings;
+    const probe = join(directory, `.probe-${randomUUID()}`);
+    try {
+      await mkdir(directory, { recursive: true });
+      await mkdir(probe);
+      await rmdir(probe);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      const message = `filesystem_store_datadir must be a directory that can be written to; "${directory}" is not (${code}).`;
+      throw new ServiceError('StorageDenied', message, {}, { cause: error });
+    }
+  }
+
+  async write(id: string, data: Bytes, { signal }: { signal: AbortSignal }): Promise<string> {
+    const { file, upload } = namesOf(this.#settings.directory, id);
+    signal.throwIfAborted();
+    const arriving = await claim(upload);
+    try {
+      if (await exists(file)) throw new ServiceError('DataExists', 'The store has data of this image already.');
+      await writeFile(arriving, data, { ...this.#settings, signal });
+      signal.throwIfAborted();
+      await publish(arriving, file);
+      await this.#syncDirectory().catch(async (error: unknown) => {
+        await rename(file, arriving);
+        throw error;
+      });
+      return urlOf(file);
+    } finally {
+      await release(upload, arriving);
+    }
+  }
+
+  async read(url: string, { offset, length, signal }: ReadOptions): Promise<{ size: number; data: Bytes }> {
+    const { file } = namesAt(this.#settings.directory, url);
+    const size = await sizeOf(file);
+    const end = Math.min(size, offset + (length ?? size));
+    return { size, data: fileBytes(file, { start: offset, end, chunkSize: this.#settings.chunkSize, signal }) };
+  }
+
+  async size(url: string): Promise<number> {
+    return sizeOf(namesAt(this.#settings.directory, url).file);
+  }
+
+  async delete(url: string): Promise<void> {
+    const { file, upload } = namesAt(this.#settings.directory, url);
+    await unlink(file).catch(orNotFound);
+    // A process that died right after it had published has left the claim.
+    await rmdir(upload).catch(ignoring('ENOENT', 'ENOTEMPTY'));
+    await this.#syncDirectory();
+  }
+
+  async discard(id: string): Promise<void> {
+    const { file, upload } = namesOf(this.#settings.directory, id);
+    // In this order: once the claim is gone nobody can publish any more.
+    await rm(upload, { recursive: true, force: true, maxRetries: 3 });
+    await rm(file, { force: true });
+    await this.#syncDirectory();
+  }
+
+  async close(): Promise<void> {
+    // Files are open only while they are read or written.
+  }
+
+  // What is in a directory is on the disk only when the directory is.
+  async #syncDirectory(): Promise<void> {
+    if (!this.#settings.durable) return;
+    await using directory = await open(this.#settings.directory);
+    await directory.sync();
+  }
+}
+
+/** Makes the directory that claims an id; answers with the file that the data may go to. */
+async function claim(upload: string): Promise<string> {
+  await mkdir(upload).catch((error: unknown) => {
+    if (!hasCode(error, 'EEXIST')) throw error;
+    const message = 'Data of this image is arriving already, or was left by an upload that nobody has discarded yet.';
+    throw new ServiceError('DataExists', message, {}, { cause: error });
+  });
+  return join(upload, randomUUID());
+}
+
+/** `file` does not exist, for else the claim would have failed, or the look after it. */
+async function publish(arriving: string, file: string): Promise<void> {
+  await rename(arriving, file).catch((error: unknown) => {
+    if (!hasCode(error, 'ENOENT')) throw error;
+    throw new ServiceError('Cancelled', 'The upload was discarded before it had ended.', {}, { cause: error });
+  });
+}
+
+/** Gives up a claim and what has arrived. When it was discarded, another upload may have one: that stays. */
+async function release(upload: string, arriving: string): Promise<void> {
+  await unlink(arriving).catch(ignoring('ENOENT'));
+  await rmdir(upload).catch(ignoring('ENOENT', 'ENOTEMPTY'));
+}
+
+async function exists(file: string): Promise<boolean> {
+  const stats = await lstat(file).catch(ignoring('ENOENT'));
+  return stats !== undefined;
+}
+
+async function sizeOf(file: string): Promise<number> {
+  const stats = await stat(file).catch(orNotFound);
+  if (!stats.isFile()) throw new ServiceError('BadLocation', 'The location is not that of a file.');
+  return stats.size;
+}

@@ -1,0 +1,61 @@
+import { declare, flag, integer, text, type ValuesOf } from '@glance/config';
+import type { StoreDriver } from '../driver.js';
+import { RbdDriver } from './rbd/rbd-driver.js';
+
+export const schemes = ['rbd'];
+
+export const options = declare('glance_store', {
+  rbd_store_chunk_size: integer({
+    default: 8,
+    min: 1,
+    max: 64,
+    help:
+      'Mebibytes of the objects that an image consists of; a power of two, or the next smaller one is used. Clones that ' +
+      'Nova and Cinder make have objects of the same size.',
+  }),
+  rbd_store_pool: text({
+    default: 'images',
+    help: 'Pool that takes new images. Make it with `ceph osd pool create` and `rbd pool init`.',
+  }),
+  rbd_store_user: text({
+    help:
+      'Name of the Ceph user, without the `client.` before it; admin if absent. The ceph.conf says where its key is. ' +
+      'It needs the rights `mon "profile rbd" osd "profile rbd pool=images"`.',
+  }),
+  rbd_store_ceph_conf: text({
+    default: '',
+    help: 'Path of the ceph.conf. If empty, it is looked for where Ceph looks, first in /etc/ceph/ceph.conf.',
+  }),
+  rados_connect_timeout: integer({
+    default: -1,
+    min: -1,
+    help:
+      'Seconds until a cluster that does not answer counts as unavailable, be it for the connection or for one operation. ' +
+      'With 0 or -1 these are 15 seconds for the connection, and 60 for an operation, during which an OSD may fail and ' +
+      'another take its place. Ceph itself would wait for five minutes, and for ever.',
+  }),
+  rbd_thin_provisioning: flag({
+    default: true,
+    help:
+      'Leave zeros out when an image is written: they take no room in the pool, and read the same. Set to false to have ' +
+      'them written, as Glance does by default.',
+  }),
+});
+
+export type RbdSettings = ValuesOf<typeof options>;
+
+/** A store in a pool of a Ceph cluster: images that Nova and Cinder can clone. */
+export function create(settings: RbdSettings): StoreDriver {
+  const timeout = settings.radosConnectTimeout > 0 ? settings.radosConnectTimeout * 1000 : undefined;
+  return new RbdDriver({
+    cluster: {
+      conf: settings.rbdStoreCephConf || undefined,
+      user: settings.rbdStoreUser,
+      connectTimeout: timeout,
+      operationTimeout: timeout,
+    },
+    pool: settings.rbdStorePool,
+    order: 20 + Math.floor(Math.log2(settings.rbdStoreChunkSize)),
+    sparse: settings.rbdThinProvisioning,
+  });
+}

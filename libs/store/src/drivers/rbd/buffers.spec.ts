@@ -1,0 +1,48 @@
+import { describe, expect, it } from 'vitest';
+import { Buffers } from './buffers.js';
+
+describe('the buffers of streams', () => {
+  it('are as many as a stream may have, when others have none', () => {
+    const lease = new Buffers(10).lease({ own: 1, most: 3 });
+    expect([1, 2, 3, 4].map(() => lease.tryTake() !== undefined)).toEqual([true, true, true, false]);
+  });
+
+  it('are its own few when others have all the spare ones, until they give some back', () => {
+    const buffers = new Buffers(2);
+    const [greedy, modest] = [buffers.lease({ own: 1, most: 9 }), buffers.lease({ own: 1, most: 9 })];
+    const taken = [greedy.tryTake(), greedy.tryTake(), greedy.tryTake()];
+    expect(greedy.tryTake()).toBeUndefined();
+    expect(modest.tryTake()).toBeDefined();
+    expect(modest.tryTake()).toBeUndefined();
+    greedy.give(taken[0]!);
+    expect(modest.tryTake()).toBe(taken[0]);
+    expect(modest.tryTake()).toBeUndefined();
+  });
+
+  it('come when one is given back', async () => {
+    const lease = new Buffers(0).lease({ own: 1, most: 9 });
+    const first = await lease.take();
+    const waiting = lease.take();
+    lease.give(first);
+    expect(await waiting).toBe(first);
+  });
+
+  it('are not used again when somebody may still write to them', async () => {
+    const lease = new Buffers(0).lease({ own: 1, most: 9 });
+    const first = await lease.take();
+    const waiting = lease.take();
+    lease.give(first, { reuse: false });
+    expect(await waiting).not.toBe(first);
+  });
+
+  it('can all be spare again after every stream has ended', () => {
+    const buffers = new Buffers(3);
+    for (let turn = 0; turn < 5; turn++) {
+      const lease = buffers.lease({ own: 2, most: 5 });
+      const taken = Array.from({ length: 5 }, () => lease.tryTake()!);
+      expect(taken.every(Boolean)).toBe(true);
+      for (const buffer of taken) lease.give(buffer, { reuse: turn % 2 === 0 });
+      lease.end();
+    }
+  });
+});

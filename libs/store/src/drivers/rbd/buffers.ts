@@ -1,0 +1,82 @@
+/** Bytes of a buffer, and of one operation on Ceph: a whole number of them makes an object, or the other way round. */
+export const bufferSize = 4 * 1024 * 1024;
+
+/**
+ * Buffers for the data that is on its way between Ceph and many streams. Each stream may always hold a few; more, to
+ * have several operations in flight, only as long as all together hold no more than `spare`.
+ */
+export class Buffers {
+  readonly #spare: number;
+  #lent = 0;
+  #leases = 0;
+  #free: Buffer[] = [];
+
+  constructor(spare: number) {
+    this.#spare = spare;
+  }
+
+  lease({ own, most }: { own: number; most: number }): Lease {
+    this.#leases++;
+    return new Lease(own, most, {
+      borrow: () => this.#lent < this.#spare && ++this.#lent > 0,
+      payBack: () => this.#lent--,
+      // Not filled with zeros: every byte is written before it is read.
+      make: () => this.#free.pop() ?? Buffer.allocUnsafeSlow(bufferSize),
+      recycle: (buffer) => this.#free.push(buffer),
+      end: () => {
+        if (--this.#leases === 0) this.#free = [];
+      },
+    });
+  }
+}
+
+interface Lender {
+  borrow(): boolean;
+  payBack(): void;
+  make(): Buffer;
+  recycle(buffer: Buffer): void;
+  end(): void;
+}
+
+/** The buffers of one stream. */
+export class Lease {
+  readonly #own: number;
+  readonly #most: number;
+  readonly #lender: Lender;
+  #held = 0;
+  #returned: (() => void) | undefined;
+
+  constructor(own: number, most: number, lender: Lender) {
+    this.#own = own;
+    this.#most = most;
+    this.#lender = lender;
+  }
+
+  /** A buffer with anything in it, if the stream may have another one now. */
+  tryTake(): Buffer | undefined {
+    if (this.#held >= this.#most || (this.#held >= this.#own && !this.#lender.borrow())) return undefined;
+    this.#held++;
+    return this.#lender.make();
+  }
+
+  /** A buffer, once the stream may have another one: at the latest when it has given one back. */
+  async take(): Promise<Buffer> {
+    for (;;) {
+      const buffer = this.tryTake();
+      if (buffer) return buffer;
+      await new Promise<void>((resolve) => (this.#returned = resolve));
+    }
+  }
+
+  /** With `reuse` false nobody gets it again: somebody may still write to it. */
+  give(buffer: Buffer, { reuse = true } = {}): void {
+    if (--this.#held >= this.#own) this.#lender.payBack();
+    if (reuse) this.#lender.recycle(buffer);
+    this.#returned?.();
+  }
+
+  /** Once all buffers were given back. */
+  end(): void {
+    this.#lender.end();
+  }
+}

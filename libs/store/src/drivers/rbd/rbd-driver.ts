@@ -1,0 +1,252 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Cluster, type ClusterOptions, features, type Image, isRadosError, type Pool } from '@glance/node-rados';
+import { isServiceError, ServiceError } from '@glance/domain';
+import type { Bytes } from '../../bytes.js';
+import { cancellation } from '../../cancellation.js';
+import type { ReadOptions, StoreDriver } from '../../driver.js';
+import { storeError } from '../../store-error.js';
+import { Buffers } from './buffers.js';
+import { Connection, type Upload } from './connection.js';
+import { imageBytes } from './image-bytes.js';
+import { type RbdLocation, rbdLocation, rbdUrl, snapshotName } from './rbd-location.js';
+import { removeImage, removeLeftovers, removeSnapshot } from './remove-image.js';
+import { writeImage } from './write-image.js';
+
+/** Of all streams of this process together, besides the few that each has. */
+const buffers = new Buffers(32);
+
+/** Milliseconds that `discard` waits for the watcher of a client that died: Ceph forgets it after 30 seconds. */
+const watcherPatience = 40_000;
+
+export interface RbdDriverSettings {
+  readonly cluster: ClusterOptions;
+  readonly pool: string;
+  /** Objects have two to the power of this many bytes. */
+  readonly order: number;
+  /** Zeros are not written. */
+  readonly sparse: boolean;
+}
+
+/**
+ * Images as RBD images of their ids, with a protected snapshot `snap`. To make the RBD image is to claim the id, for of
+ * several who try one succeeds; it counts as stored once it has the snapshot.
+ */
+export class RbdDriver implements StoreDriver {
+  readonly capabilities = { write: true, delete: true, seek: true };
+  readonly #settings: RbdDriverSettings;
+  readonly #connection: Connection;
+
+  constructor(settings: RbdDriverSettings) {
+    this.#settings = settings;
+    this.#connection = Connection.share(settings.cluster);
+  }
+
+  async open(): Promise<void> {
+    await this.#inPool(this.#settings.pool, noPool, async () => undefined);
+  }
+
+  async write(id: string, source: Bytes, options: { size: number | undefined; signal: AbortSignal }): Promise<string> {
+    const { pool: poolName } = this.#settings;
+    checkId(id);
+    if (options.signal.aborted) throw cancellation(options.signal);
+    return this.#inPool(poolName, noPool, async (pool, cluster) => {
+      await this.#stoppable(id, source, options.signal, (data, signal) =>
+        this.#store(pool, cluster, id, data, { ...options, signal }),
+      );
+      return rbdUrl(cluster.fsid, poolName, id);
+    });
+  }
+
+  async read(url: string, { offset, length, signal }: ReadOptions): Promise<{ size: number; data: Bytes }> {
+    const location = rbdLocation(url);
+    const size = await this.#sizeOf(location);
+    const open = (id?: string): Promise<Image> => this.#openAt(location, id);
+    const end = Math.min(size, offset + (length ?? size));
+    return { size, data: imageBytes({ start: offset, end, buffers, signal, open }) };
+  }
+
+  async size(url: string): Promise<number> {
+    return this.#sizeOf(rbdLocation(url));
+  }
+
+  async delete(url: string): Promise<void> {
+    const { pool: poolName = this.#settings.pool, image, snapshot } = rbdLocation(url);
+    await this.#inPool(poolName, notFound, (pool, cluster) =>
+      removeImage(pool, image, { snapshot, client: cluster.instanceId }).catch(orNotFound),
+    );
+  }
+
+  async discard(id: string, signal: AbortSignal): Promise<void> {
+    checkId(id);
+    const own = [...(this.#connection.uploads.get(this.#keyOf(id)) ?? [])];
+    const reason = new ServiceError('Cancelled', 'The upload was discarded before it had ended.');
+    for (const { stop } of own) stop.abort(reason);
+    await Promise.allSettled(own.map(({ over }) => over));
+    await this.#removeLeftovers(id, signal);
+  }
+
+  async close(): Promise<void> {
+    await this.#connection.release();
+  }
+
+  async #removeLeftovers(id: string, signal: AbortSignal): Promise<void> {
+    const deadline = performance.now() + watcherPatience;
+    await this.#inPool(this.#settings.pool, noPool, async (pool, cluster) => {
+      for (;;) {
+        try {
+          await removeLeftovers(pool, id, cluster.instanceId);
+          return;
+        } catch (error) {
+          if (isRadosError(error, 'ENOENT')) return;
+          if (!isServiceError(error, 'DataInUse') || performance.now() > deadline) throw error;
+        }
+        await delay(1000, undefined, { signal }).catch(() => undefined);
+        if (signal.aborted) throw cancellation(signal);
+      }
+    });
+  }
+
+  /** Runs a write that `discard` can stop at once; it fails then as soon as the source answers, or `signal` fires. */
+  async #stoppable(
+    id: string,
+    source: Bytes,
+    signal: AbortSignal,
+    work: (data: Bytes, signal: AbortSignal) => Promise<void>,
+  ): Promise<void> {
+    const { uploads } = this.#connection;
+    const stop = new AbortController();
+    const { data, left } = leavable(source, signal);
+    const upload: Upload = { stop, over: work(data, AbortSignal.any([signal, stop.signal])) };
+    const ofThisId = uploads.get(this.#keyOf(id)) ?? new Set();
+    uploads.set(this.#keyOf(id), ofThisId.add(upload));
+    try {
+      await upload.over;
+    } finally {
+      ofThisId.delete(upload);
+      if (ofThisId.size === 0) uploads.delete(this.#keyOf(id));
+      if (stop.signal.aborted) await left();
+    }
+  }
+
+  #keyOf(id: string): string {
+    return `${this.#settings.pool}/${id}`;
+  }
+
+  async #store(
+    pool: Pool,
+    cluster: Cluster,
+    id: string,
+    data: Bytes,
+    { size = 0, signal }: { size: number | undefined; signal: AbortSignal },
+  ): Promise<void> {
+    const { order, sparse } = this.#settings;
+    await pool.create(id, { size, order, features: featuresOf(cluster) }).catch((error: unknown) => {
+      if (!isRadosError(error, 'EEXIST')) throw error;
+      throw new ServiceError('DataExists', 'The store has data of this image already.', {}, { cause: error });
+    });
+    let image: Image | undefined;
+    try {
+      image = await pool.open({ name: id });
+      await writeImage(image, data, { sparse, buffers, signal });
+      await image.createSnapshot(snapshotName);
+      await image.protectSnapshot(snapshotName);
+      if (signal.aborted) throw cancellation(signal);
+      await image.close();
+    } catch (error) {
+      await undo(pool, id, image, error);
+      throw error;
+    }
+  }
+
+  async #sizeOf(location: RbdLocation): Promise<number> {
+    const image = await this.#openAt(location);
+    const { size } = image;
+    await image.close();
+    return size;
+  }
+
+  /** For reading, which keeps nobody from removing it. */
+  async #openAt({ pool: poolName = this.#settings.pool, image, snapshot }: RbdLocation, id?: string): Promise<Image> {
+    const target = id === undefined ? { name: image } : { id };
+    return this.#inPool(poolName, notFound, (pool) =>
+      pool.open({ ...target, snapshot, readOnly: true }).catch(orNotFound),
+    );
+  }
+
+  #inPool<T>(
+    name: string,
+    missing: (cause: unknown) => ServiceError,
+    work: (pool: Pool, cluster: Cluster) => Promise<T>,
+  ): Promise<T> {
+    return this.#connection.withPool(name, missing, work).catch((error: unknown) => {
+      // What the system refuses becomes a ServiceError there; whatever else is thrown is the source's.
+      throw isRadosError(error) ? storeError(error) : error;
+    });
+  }
+}
+
+/** The same bytes; `left` settles when nobody waits for them, or `signal` has fired. */
+function leavable(source: Bytes, signal: AbortSignal): { data: Bytes; left: () => Promise<void> } {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  let begun = false;
+  async function* data(): Bytes {
+    begun = true;
+    try {
+      yield* source;
+    } finally {
+      resolve();
+    }
+  }
+  return {
+    data: data(),
+    async left() {
+      if (!begun || signal.aborted) return;
+      signal.addEventListener('abort', () => resolve(), { once: true });
+      await promise;
+    },
+  };
+}
+
+/** Leaves nothing of a write that failed because of `error`. */
+async function undo(pool: Pool, id: string, image: Image | undefined, error: unknown): Promise<void> {
+  try {
+    try {
+      if (image) await removeSnapshot(image, snapshotName);
+    } finally {
+      // Whatever happened: nobody can remove the image while it is open here.
+      await image?.close();
+    }
+    await pool.remove(id);
+  } catch (obstacle) {
+    // Discarded by another process, or never there: as it should be.
+    if (isRadosError(obstacle, 'ENOENT')) return;
+    const { code, message } = storeError(error);
+    throw new ServiceError(code, message, { leftovers: true }, { cause: new AggregateError([error, obstacle]) });
+  }
+}
+
+/** Glance: what `rbd_default_features` says, if that is a number. */
+function featuresOf(cluster: Cluster): number {
+  return Number(cluster.option('rbd_default_features')) || features.layering;
+}
+
+function checkId(id: string): void {
+  if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,200}$/.test(id)) return;
+  throw new ServiceError('Invalid', 'The id of an image must consist of letters, digits, ".", "_" and "-".');
+}
+
+function noPool(cause: unknown): ServiceError {
+  const message =
+    'There is no pool of the name that rbd_store_pool says: make it with `ceph osd pool create <pool>` and ' +
+    '`rbd pool init <pool>`.';
+  return new ServiceError('StorageDenied', message, {}, { cause });
+}
+
+function notFound(cause: unknown): ServiceError {
+  return new ServiceError('DataNotFound', 'The store has no such data.', {}, { cause });
+}
+
+/** For `catch`: a missing image or snapshot becomes `DataNotFound`, the rest stays as it is. */
+function orNotFound(error: unknown): never {
+  throw isRadosError(error, 'ENOENT') ? notFound(error) : error;
+}

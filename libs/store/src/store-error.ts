@@ -1,0 +1,26 @@
+import { type ErrorCode, isServiceError, ServiceError } from '@glance/domain';
+
+const systemErrors: Readonly<Record<string, readonly [ErrorCode, string]>> = {
+  ENOSPC: ['StorageFull', 'The store has no room left.'],
+  EDQUOT: ['StorageFull', 'The store has no room left.'],
+  EFBIG: ['StorageFull', 'The image is larger than the store can keep.'],
+  EACCES: ['StorageDenied', 'The store denies access.'],
+  EPERM: ['StorageDenied', 'The store denies access.'],
+  EROFS: ['StorageDenied', 'The store is read-only.'],
+};
+
+/**
+ * What a driver threw, as a `ServiceError` that may be shown: neither paths nor credentials are in its message, the
+ * original is its cause. An error of the system means that the store does not work; anything else is a defect.
+ */
+export function storeError(error: unknown): ServiceError {
+  if (isServiceError(error)) return error;
+  const options = { cause: error };
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  // ERR_… are Node's own complaints about how it was called.
+  if (typeof code !== 'string' || code.startsWith('ERR_')) {
+    return new ServiceError('Internal', 'The store failed unexpectedly.', {}, options);
+  }
+  const [known, message] = systemErrors[code] ?? ['StoreUnavailable', `The store does not work (${code}).`];
+  return new ServiceError(known, message, {}, options);
+}

@@ -1,0 +1,155 @@
+import { isServiceError, ServiceError } from '@glance/domain';
+import { abortable } from './abortable.js';
+import type { Bytes, Tap } from './bytes.js';
+import { cancellation, settled } from './cancellation.js';
+import type { StoreCapabilities, StoreDriver } from './driver.js';
+import { Intake } from './intake.js';
+import { storeError } from './store-error.js';
+
+export interface StoreWrite {
+  readonly id: string;
+  readonly data: Bytes;
+  /** In the order in which the data passes them. */
+  readonly taps?: readonly Tap<unknown>[];
+  /** Bytes of `data`, if its sender told. */
+  readonly size?: number | undefined;
+  /** Bytes that may be stored. */
+  readonly maxSize: number;
+  readonly signal: AbortSignal;
+}
+
+export interface StoreRead {
+  /** Bytes from the start; 0 if absent. */
+  readonly offset?: number | undefined;
+  /** Bytes; to the end if absent. The image may end before. */
+  readonly length?: number | undefined;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * One place for images: what its driver does, with sizes checked, limits kept, ranges cut, and every failure a
+ * `ServiceError` that may be shown. No call outlives its signal by more than the driver's time to tidy up.
+ */
+export class Store {
+  readonly #driver: StoreDriver;
+  readonly #patience: number;
+
+  /** `patience`: milliseconds that the driver has for undoing a write after `signal` has fired. */
+  constructor(driver: StoreDriver, { patience = 10_000 }: { patience?: number } = {}) {
+    this.#driver = driver;
+    this.#patience = patience;
+  }
+
+  get capabilities(): StoreCapabilities {
+    return this.#driver.capabilities;
+  }
+
+  /** Proves that the configured place can be used, and makes it ready. */
+  async open(): Promise<void> {
+    await this.#driver.open().catch(fail);
+  }
+
+  async close(): Promise<void> {
+    await this.#driver.close().catch(fail);
+  }
+
+  /**
+   * Stores `data`; answers with its location URL and its size in bytes once it is durable. A failure leaves nothing and
+   * says its cause: `SizeMismatch`, `LimitExceeded`, what `data` or a tap threw, what the driver says, or why `signal`
+   * fired. Only when the driver does not come back after `signal` has `details.leftovers`: then `discard` later.
+   */
+  async write({ id, data, taps = [], size, maxSize, signal }: StoreWrite): Promise<{ url: string; size: number }> {
+    if (!this.capabilities.write) throw new ServiceError('StoreDisabled', 'This store does not take images.');
+    const intake = new Intake(size, maxSize);
+    if (signal.aborted) throw cancellation(signal);
+    const over = new AbortController();
+    const stop = AbortSignal.any([signal, over.signal]);
+    const source = intake.arriving(abortable(data, stop, () => cancellation(signal)));
+    const stream = intake.leaving(taps.reduce((bytes, tap) => tap.through(bytes), source));
+    const late = (): ServiceError => withLeftovers(cancellation(signal));
+    try {
+      const writing = this.#driver.write(id, stream, { size, signal });
+      const url = await settled(writing, signal, { patience: this.#patience, late });
+      if (intake.complete) return { url, size: intake.stored };
+      await this.#driver.delete(url, AbortSignal.timeout(this.#patience));
+      throw new Error('The driver did not read all of the data.');
+    } catch (error) {
+      throw whyItFailed(error, intake, signal);
+    } finally {
+      // Whatever happened, nobody reads on: the source is released even where it waits.
+      over.abort();
+    }
+  }
+
+  /**
+   * Opens what is at `url`; `size` is that of the whole image. `DataNotFound`, `BadLocation`, `RangeNotSatisfiable` come
+   * before any data. The data holds nothing until it is pulled.
+   */
+  async read(url: string, { offset = 0, length, signal }: StoreRead): Promise<{ size: number; data: Bytes }> {
+    const { seek } = this.capabilities;
+    const range = seek ? { offset, length } : { offset: 0, length: undefined };
+    const { size, data } = await settled(this.#driver.read(url, { ...range, signal }), signal).catch(fail);
+    if (offset > 0 && offset >= size) {
+      throw new ServiceError('RangeNotSatisfiable', `The image has ${size} bytes only.`, { size });
+    }
+    const part = { skip: offset - range.offset, length: Math.min(length ?? size, size - offset) };
+    return {
+      size,
+      data: cut(
+        abortable(data, signal, () => cancellation(signal)),
+        part,
+      ),
+    };
+  }
+
+  /** Bytes of what is at `url`. */
+  async size(url: string, signal: AbortSignal): Promise<number> {
+    return settled(this.#driver.size(url, signal), signal).catch(fail);
+  }
+
+  /** Removes what is at `url`: `DataNotFound` if nothing is, `DataInUse` if somebody still needs it. */
+  async delete(url: string, signal: AbortSignal): Promise<void> {
+    if (!this.capabilities.delete) throw new ServiceError('StoreDisabled', 'This store deletes nothing.');
+    await settled(this.#driver.delete(url, signal), signal).catch(fail);
+  }
+
+  /** Removes all that an interrupted write of `id` left. Only for an id that no image refers to. */
+  async discard(id: string, signal: AbortSignal): Promise<void> {
+    await settled(this.#driver.discard(id, signal), signal).catch(fail);
+  }
+}
+
+function fail(error: unknown): never {
+  throw storeError(error);
+}
+
+function withLeftovers({ code, message, details, cause }: ServiceError): ServiceError {
+  return new ServiceError(code, message, { ...details, leftovers: true }, { cause });
+}
+
+/** What the driver says comes last: it fails for the reasons before, too, and says so in words of its own. */
+function whyItFailed(error: unknown, { failure }: Intake, signal: AbortSignal): Error {
+  if (isServiceError(error) && error.details['leftovers'] === true) return error;
+  if (failure) return failure;
+  return signal.aborted ? cancellation(signal) : storeError(error);
+}
+
+/** Exactly `length` bytes after the first `skip`, or an error. */
+async function* cut(data: Bytes, { skip, length }: { skip: number; length: number }): Bytes {
+  if (length === 0) return;
+  let toSkip = skip;
+  let left = length;
+  try {
+    for await (const chunk of data) {
+      const skipped = Math.min(toSkip, chunk.length);
+      toSkip -= skipped;
+      const piece = chunk.subarray(skipped, skipped + left);
+      left -= piece.length;
+      if (piece.length > 0) yield piece;
+      if (left === 0) return;
+    }
+  } catch (error) {
+    fail(error);
+  }
+  throw new ServiceError('StoreUnavailable', `The store ended ${left} bytes before the end of the image.`);
+}

@@ -1,0 +1,137 @@
+import { type ImageLocation, isServiceError, ServiceError } from '@glance/domain';
+import type { Bytes } from './bytes.js';
+import type { Store, StoreRead, StoreWrite } from './store.js';
+
+export interface ConfiguredStore {
+  readonly id: string;
+  readonly store: Store;
+  /** URL schemes of its locations. */
+  readonly schemes: readonly string[];
+  /** What clients are told about it. */
+  readonly description?: string;
+}
+
+/** What clients are told about one of several stores. */
+export interface StoreFacts {
+  readonly id: string;
+  readonly description: string | undefined;
+  readonly isDefault: boolean;
+  readonly readOnly: boolean;
+}
+
+export interface StoresSettings {
+  /** Takes images when nobody says which store should. */
+  readonly defaultId: string;
+  /** Whether locations say which store they are in: with `enabled_backends` they do. */
+  readonly named?: boolean;
+}
+
+export interface OpenedData {
+  readonly location: ImageLocation;
+  /** Bytes of the whole image. */
+  readonly size: number;
+  readonly data: Bytes;
+}
+
+/** The stores of a deployment, by their ids, and what is done with all copies of an image. */
+export class Stores {
+  readonly defaultId: string;
+  /** Whether clients know the stores by their ids. */
+  readonly named: boolean;
+  readonly #stores: ReadonlyMap<string, ConfiguredStore>;
+
+  constructor(stores: readonly ConfiguredStore[], { defaultId, named = false }: StoresSettings) {
+    this.defaultId = defaultId;
+    this.named = named;
+    this.#stores = new Map(stores.map((configured) => [configured.id, configured]));
+  }
+
+  /** In the order of the configuration. */
+  get ids(): readonly string[] {
+    return [...this.#stores.keys()];
+  }
+
+  /** In the order of the configuration. */
+  facts(): StoreFacts[] {
+    return [...this.#stores.values()].map(({ id, description, store }) => ({
+      id,
+      description,
+      isDefault: id === this.defaultId,
+      readOnly: !store.capabilities.write,
+    }));
+  }
+
+  /** Proves that all stores can be used. */
+  async open(): Promise<void> {
+    await Promise.all([...this.#stores.values()].map(({ store }) => store.open()));
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#stores.values()].map(({ store }) => store.close()));
+  }
+
+  /** The store of this id; `NotFound` if there is none. */
+  get(id: string): Store {
+    const configured = this.#stores.get(id);
+    if (!configured) throw new ServiceError('NotFound', `There is no store "${id}"; there is ${this.ids.join(', ')}.`);
+    return configured.store;
+  }
+
+  /** `Store.write` into the default store, or into `store`; `url` and `metadata` make the image's location. */
+  async write({
+    store = this.defaultId,
+    ...request
+  }: StoreWrite & { readonly store?: string }): Promise<ImageLocation & { readonly size: number }> {
+    const stored = await this.get(store).write(request);
+    return { ...stored, metadata: this.named ? { store } : {} };
+  }
+
+  /**
+   * Opens the first location that can be read; for the rest see `Store.read`. When none can, fails with `DataNotFound`,
+   * or with what keeps a copy that may still be there from being read.
+   */
+  async openRead(locations: readonly ImageLocation[], request: StoreRead): Promise<OpenedData> {
+    let obstacle: unknown;
+    for (const location of locations) {
+      try {
+        return { location, ...(await this.#storeOf(location).read(location.url, request)) };
+      } catch (error) {
+        if (request.signal.aborted || isServiceError(error, 'RangeNotSatisfiable')) throw error;
+        if (!isServiceError(error, 'DataNotFound')) obstacle ??= error;
+      }
+    }
+    throw (obstacle as Error | undefined) ?? new ServiceError('DataNotFound', 'No store has the data of this image.');
+  }
+
+  /**
+   * Erases every copy, durably. Copies that are gone already are no error, nor are those in places that never delete;
+   * `DataInUse` if somebody needs one. Stops at the first failure and may be repeated.
+   */
+  async erase(locations: readonly ImageLocation[], signal: AbortSignal): Promise<void> {
+    for (const location of locations) {
+      const store = this.#storeOf(location);
+      if (!store.capabilities.delete) continue;
+      try {
+        await store.delete(location.url, signal);
+      } catch (error) {
+        if (!isServiceError(error, 'DataNotFound')) throw error;
+      }
+    }
+  }
+
+  /** Removes all that an interrupted write of `id` left in a store. Only for an id that no image refers to. */
+  async discard(store: string, id: string, signal: AbortSignal): Promise<void> {
+    await this.get(store).discard(id, signal);
+  }
+
+  // A store that was renamed or is the only one now still has its data: then the scheme tells.
+  #storeOf({ url, metadata }: ImageLocation): Store {
+    const named = this.#stores.get(metadata['store'] ?? '');
+    const scheme = /^[a-z][a-z0-9+.-]*(?=:)/i.exec(url)?.[0].toLowerCase() ?? '';
+    const defaultFirst = [this.#stores.get(this.defaultId), ...this.#stores.values()];
+    const found = [named, ...defaultFirst].find((configured) => configured?.schemes.includes(scheme));
+    // The URL may hold credentials: it is not told.
+    if (!found) throw new ServiceError('BadLocation', `No store has locations of the scheme "${scheme}".`);
+    return found.store;
+  }
+}

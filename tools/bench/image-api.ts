@@ -1,0 +1,46 @@
+import type { Target } from './target.js';
+
+export type Image = Readonly<Record<string, unknown>> & { readonly id: string; readonly tags: readonly string[] };
+
+/** The few calls that prepare and check a measurement. Any answer but the expected one is an error. */
+export class ImageApi {
+  readonly #base: string;
+  readonly #headers: Record<string, string>;
+
+  constructor(target: Target) {
+    this.#base = `http://${target.host}:${target.port}${target.path}`;
+    const lines = target.headers.trimEnd().split('\r\n');
+    const pairs = lines.map((line) => line.split(': ') as [string, string]);
+    this.#headers = Object.fromEntries(pairs.filter(([name]) => name !== 'Host'));
+  }
+
+  async create(image: object): Promise<Image> {
+    const response = await this.#call('POST', '/v2/images', 201, JSON.stringify(image));
+    return (await response.json()) as Image;
+  }
+
+  async show(id: string): Promise<Image> {
+    return (await (await this.#call('GET', `/v2/images/${id}`, 200)).json()) as Image;
+  }
+
+  /** The text of a reply, as it was sent. */
+  async text(path: string): Promise<string> {
+    return (await this.#call('GET', path, 200)).text();
+  }
+
+  async delete(id: string): Promise<void> {
+    await this.#call('DELETE', `/v2/images/${id}`, 204);
+  }
+
+  async #call(method: string, path: string, status: number, body?: string): Promise<Response> {
+    const response = await fetch(this.#base + path, { method, headers: this.#headers, ...(body && { body }) });
+    if (response.status === status) return response;
+    throw new Error(`Wrong answer to ${method} ${path}: ${response.status} ${(await response.text()).slice(0, 300)}`);
+  }
+}
+
+/** Fails the benchmark when the service gave a wrong answer. */
+export function expect(what: string, actual: unknown, wanted: unknown): void {
+  if (actual === wanted) return;
+  throw new Error(`Wrong answer: ${what} is ${String(actual)} instead of ${String(wanted)}.`);
+}
