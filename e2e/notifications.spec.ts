@@ -202,7 +202,8 @@ describe.runIf(target === 'ours')('no notification is lost', { timeout: 600_000 
     const confirmed = new Map<string, string[]>();
     let disturbing = true;
     const work = async (): Promise<void> => {
-      for (; disturbing; await delay(100)) {
+      while (disturbing) {
+        await delay(100);
         const id = await images.create({ name: '0' }).catch(() => undefined);
         if (id === undefined) continue;
         const names = ['0'];
