@@ -68,9 +68,9 @@ async function admit(request: FastifyRequest, caller: Caller | Promise<Caller> |
 
 function watch(request: FastifyRequest, reply: FastifyReply, { traffic, logger }: EveryRequestParts): void {
   const began = performance.now();
-  traffic.opened(reply.raw);
+  traffic.opened(reply.raw, request.raw.socket);
   reply.raw.once('close', () => {
-    traffic.closed(reply.raw);
+    traffic.closed();
     const { statusCode, writableFinished } = reply.raw;
     logger.info(`${request.method} ${request.originalUrl} ${statusCode}${writableFinished ? '' : ' (client gone)'}`, {
       requestId: request.id,

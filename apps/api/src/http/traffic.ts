@@ -1,8 +1,13 @@
 import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 
 /** What is under way, so that a stop can wait for it. */
 export class Traffic {
-  private readonly responses = new Set<ServerResponse>();
+  /**
+   * The latest response of each open connection. Not a set of all responses: one that changes with every request makes
+   * the garbage collector keep every response since its last full collection.
+   */
+  private readonly latest = new Map<Socket, ServerResponse>();
   private work = 0;
   private wake: (() => void) | undefined;
   private announced = false;
@@ -19,12 +24,14 @@ export class Traffic {
   }
 
   /** Counts a response until its connection is done with it. */
-  opened(response: ServerResponse): void {
-    this.responses.add(response);
+  opened(response: ServerResponse, socket: Socket): void {
+    this.work++;
+    if (!this.latest.has(socket)) socket.once('close', () => this.latest.delete(socket));
+    this.latest.set(socket, response);
   }
 
-  closed(response: ServerResponse): void {
-    this.responses.delete(response);
+  closed(): void {
+    this.work--;
     this.check();
   }
 
@@ -42,7 +49,7 @@ export class Traffic {
   /** Lets connections end one by one. */
   leave(): void {
     this.announced = true;
-    for (const response of this.responses) if (!response.headersSent) response.shouldKeepAlive = false;
+    for (const response of this.latest.values()) if (!response.headersSent) response.shouldKeepAlive = false;
   }
 
   /** Turns new requests away. Resolves with true once nothing is under way, with false after `graceMs`. */
@@ -64,7 +71,7 @@ export class Traffic {
   }
 
   private isIdle(): boolean {
-    return this.responses.size === 0 && this.work === 0;
+    return this.work === 0;
   }
 
   private check(): void {

@@ -23,7 +23,9 @@ const patience = 8_000;
  */
 export class Database {
   #last: Promise<unknown> = Promise.resolve();
-  readonly #running = new Set<Promise<unknown>>();
+  /** Counted, not kept: see `Traffic` in the api. */
+  #running = 0;
+  #ended = (): void => undefined;
 
   /**
    * `writer` is `reader` where the pool gives every transaction a connection of its own. TypeORM has one connection per
@@ -55,7 +57,7 @@ export class Database {
 
   /** Lets what is under way end first. */
   async close(): Promise<void> {
-    await Promise.allSettled(this.#running);
+    if (this.#running > 0) await new Promise<void>((resolve) => (this.#ended = resolve));
     await this.reader.destroy();
     if (this.writer !== this.reader) await this.writer.destroy();
   }
@@ -69,10 +71,13 @@ export class Database {
     }
   }
 
-  #repeated<T>(once: () => Promise<T>): Promise<T> {
-    const running = this.#attempts(once).finally(() => this.#running.delete(running));
-    this.#running.add(running);
-    return running;
+  async #repeated<T>(once: () => Promise<T>): Promise<T> {
+    this.#running++;
+    try {
+      return await this.#attempts(once);
+    } finally {
+      if (--this.#running === 0) this.#ended();
+    }
   }
 
   async #attempts<T>(once: () => Promise<T>): Promise<T> {
