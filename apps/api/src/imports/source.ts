@@ -1,0 +1,17 @@
+import type { Bytes } from '@glance/store';
+
+/** Where the bytes of an import come from: a web server, the staging area, a copy in another store. */
+export interface Source {
+  /**
+   * Opens it from the start; may be called again, for instance when another process goes on with the import. Fails with
+   * a `ServiceError` whose message the owner of the image may read and act upon. Breaks in between are the source's to
+   * mend; data that ends early, or is not `size` bytes, fails while it is read.
+   */
+  open(signal: AbortSignal): Promise<SourceData>;
+}
+
+interface SourceData {
+  /** Bytes, where the source tells. */
+  readonly size: number | undefined;
+  readonly data: Bytes;
+}
