@@ -1,6 +1,6 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
-import type { Images, Logger, Members, Metadefs } from '@glance/domain';
+import type { Images, Logger, Members, Metadefs, Tasks } from '@glance/domain';
 import type { Stores } from '@glance/store';
 import type { FastifyRequest } from 'fastify';
 import type { ApiSettings } from './config.js';
@@ -18,6 +18,9 @@ import { ImageData } from './images/image-data.js';
 import { imageView } from './images/image-view.js';
 import { ImagesController } from './images/images.controller.js';
 import { inspectImage } from './images/inspect-image.js';
+import { ImportsController } from './imports/imports.controller.js';
+import type { Imports } from './imports/start-imports.js';
+import type { StagingPlace } from './imports/staging-area.js';
 import { MembersController } from './images/members.controller.js';
 import { TagsController } from './images/tags.controller.js';
 import { MetadefTagsController } from './metadefs/metadef-tags.controller.js';
@@ -32,7 +35,10 @@ export interface ApiParts {
   readonly images: Images;
   readonly members: Members;
   readonly metadefs: Metadefs;
+  readonly tasks: Tasks;
   readonly stores: Stores;
+  /** Where data waits for its import. */
+  readonly staging: StagingPlace;
   readonly logger: Logger;
   /** Who vouches for callers; by the flavor of the pipeline if absent. */
   readonly identity?: Identity;
@@ -41,6 +47,7 @@ export interface ApiParts {
 /** What `startApi` has made already, because Fastify needs it too. */
 export interface FrontParts {
   readonly traffic: Traffic;
+  readonly imports: Imports;
   readonly errors: ErrorFilter;
   readonly baseUrl: BaseUrl;
   readonly versions: (request: FastifyRequest) => string;
@@ -49,7 +56,7 @@ export interface FrontParts {
 @Module({})
 export class ApiModule {
   static with(settings: ApiSettings, parts: ApiParts, front: FrontParts): DynamicModule {
-    const { images, members, metadefs, stores, logger } = parts;
+    const { images, members, metadefs, tasks, stores, logger } = parts;
     const data = new ImageData({
       images,
       stores,
@@ -66,6 +73,9 @@ export class ApiModule {
       [tokens.images, images],
       [tokens.members, members],
       [tokens.metadefs, metadefs],
+      [tokens.tasks, tasks],
+      [tokens.staging, front.imports.staging],
+      [tokens.engine, front.imports.engine],
       [tokens.stores, stores],
       [tokens.imageData, data],
       [tokens.imageView, view],
@@ -79,6 +89,7 @@ export class ApiModule {
       controllers: [
         ImagesController,
         ImageDataController,
+        ImportsController,
         MembersController,
         TagsController,
         ActionsController,

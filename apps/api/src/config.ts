@@ -1,5 +1,6 @@
 import { type Config, declare, flag, integer, list, text, type ValuesOf } from '@glance/config';
 import { keystoneOptions, type KeystoneSettings } from './identity/keystone-options.js';
+import { importMethods } from '@glance/domain';
 import { isDigestAlgorithm } from '@glance/store';
 
 /** Options of the HTTP front door. */
@@ -61,6 +62,28 @@ const apiOptions = declare('DEFAULT', {
   }),
 });
 
+/** How images are imported. */
+const importOptions = declare('DEFAULT', {
+  enabled_import_methods: list({
+    default: ['glance-direct', 'web-download', 'copy-image'],
+    help: 'Import methods that clients may use. An empty list ([]) switches imports off.',
+    check: (names) => {
+      const known: readonly string[] = importMethods;
+      return names.every((name) => known.includes(name)) ? undefined : `some of ${known.join(', ')}`;
+    },
+  }),
+  worker_self_reference_url: text({
+    help:
+      'URL of this host, as other hosts reach it. Says whose staged data is whose when the staging area is not shared; ' +
+      'without it, and without public_endpoint, it is taken to be shared by all.',
+  }),
+});
+
+/** How many imports run. */
+const taskPoolOptions = declare('wsgi', {
+  task_pool_threads: integer({ default: 16, min: 1, help: 'Imports that run in one process at the same time.' }),
+});
+
 /** What formats an image may have, and how far its bytes are believed. */
 const imageFormatOptions = declare('image_format', {
   container_formats: list({
@@ -105,13 +128,23 @@ const healthOptions = declare('healthcheck', {
   }),
 });
 
-const merged = [apiOptions, imageFormatOptions, proxyOptions, pipelineOptions, healthOptions] as const;
+const merged = [
+  apiOptions,
+  importOptions,
+  taskPoolOptions,
+  imageFormatOptions,
+  proxyOptions,
+  pipelineOptions,
+  healthOptions,
+] as const;
 
 /** The declarations that `ApiSettings` is made of. */
 export const apiDeclarations = [...merged, keystoneOptions] as const;
 
 /** All that can be set about the api. */
 export type ApiSettings = ValuesOf<typeof apiOptions> &
+  ValuesOf<typeof importOptions> &
+  ValuesOf<typeof taskPoolOptions> &
   ValuesOf<typeof imageFormatOptions> &
   ValuesOf<typeof proxyOptions> &
   ValuesOf<typeof pipelineOptions> &

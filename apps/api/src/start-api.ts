@@ -14,6 +14,7 @@ import { Routes } from './http/routes.js';
 import { Traffic } from './http/traffic.js';
 import { identityOf } from './identity/identity-of.js';
 import type { Identity } from './identity/identity.js';
+import { type Imports, startImports } from './imports/start-imports.js';
 import { versionRewrite } from './http/version-rewrite.js';
 
 export interface RunningApi {
@@ -55,8 +56,9 @@ export async function startApi(settings: ApiSettings, parts: ApiParts): Promise<
   });
   deferContinue(instance.server);
 
+  const imports = startImports(settings, parts, traffic);
   const app = await NestFactory.create<NestFastifyApplication>(
-    ApiModule.with(settings, parts, { traffic, errors, baseUrl: urlOf, versions }),
+    ApiModule.with(settings, parts, { traffic, imports, errors, baseUrl: urlOf, versions }),
     new FastifyAdapter(instance),
     { bodyParser: false, logger: false, abortOnError: false },
   );
@@ -64,10 +66,11 @@ export async function startApi(settings: ApiSettings, parts: ApiParts): Promise<
   await instance.ready();
   const address = { host: settings.bindHost, port: settings.bindPort, backlog: settings.backlog };
   const url = await instance.listen(address).catch(async (error: unknown) => {
+    await imports.engine.close();
     await app.close();
     throw error;
   });
-  return { url, ...stopping(app, instance, traffic, identity) };
+  return { url, ...stopping(app, instance, { traffic, imports, identity }) };
 }
 
 function createServer(settings: ApiSettings, errors: ErrorFilter, segments: ReadonlySet<string>): FastifyInstance {
@@ -101,8 +104,7 @@ function createServer(settings: ApiSettings, errors: ErrorFilter, segments: Read
 function stopping(
   app: NestFastifyApplication,
   { server }: FastifyInstance,
-  traffic: Traffic,
-  identity: Identity,
+  { traffic, imports, identity }: { traffic: Traffic; imports: Imports; identity: Identity },
 ): Omit<RunningApi, 'url'> {
   return {
     announceStop: () => traffic.leave(),
@@ -112,6 +114,7 @@ function stopping(
     },
     async close() {
       server.closeAllConnections();
+      await imports.engine.close();
       await traffic.drain(undoTime);
       await app.close();
       identity.close?.();

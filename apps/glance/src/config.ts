@@ -8,10 +8,12 @@ import {
   protectionOptions,
   publisherOptions,
   registryOptions,
+  taskOptions,
 } from '@glance/registry';
 import { ignoredMessagingOptions, messagingOptions, rabbitOptions } from '@glance/rpc';
 import { daemonOptions, scrubberOptions } from '@glance/scrubber';
 import { adminOptions } from './admin-port.js';
+import { stagingDeclarations } from './staging.js';
 import { backendOptions, storeOptions } from './stores.js';
 
 /** Options of the launcher, which needs no file. Its defaults keep everything on this machine. */
@@ -34,6 +36,7 @@ export const messagingDeclarations: readonly Declaration[] = [messagingOptions, 
 export const registryDeclarations: readonly Declaration[] = [
   databaseOptions,
   registryOptions,
+  taskOptions,
   metadefOptions,
   policyOptions,
   protectionOptions,
@@ -52,5 +55,6 @@ export const declarations: readonly Declaration[] = [
   daemonOptions,
   storeOptions,
   backendOptions,
+  ...stagingDeclarations,
   ...messagingDeclarations,
 ];

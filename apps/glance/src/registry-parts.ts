@@ -7,6 +7,7 @@ import {
   publisherOptions,
   readAuthorizationSettings,
   registryOptions,
+  taskOptions,
   type RegistryParts,
 } from '@glance/registry';
 import { messagingOptions, rabbitOptions } from '@glance/rpc';
@@ -23,5 +24,6 @@ export function registryParts(
     config.read(rabbitOptions),
   );
   const authorization = readAuthorizationSettings(config);
-  return { database, registry: config.read(registryOptions), authorization, notifications };
+  const registry = { ...config.read(registryOptions), ...config.read(taskOptions) };
+  return { database, registry, authorization, notifications };
 }

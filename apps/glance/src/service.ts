@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type ApiSettings, startApi } from '@glance/api';
+import { type ApiSettings, type StagingPlace, startApi } from '@glance/api';
 import type { Config } from '@glance/config';
-import { IMAGES, type Logger, MEMBERS, METADEFS } from '@glance/domain';
+import { IMAGES, type Logger, MEMBERS, METADEFS, TASKS } from '@glance/domain';
 import { type DatabaseSettings, type Registry, startRegistry } from '@glance/registry';
 import {
   type Broker,
@@ -54,6 +54,7 @@ export interface ServiceParts {
   readonly database?: DatabaseSettings;
   readonly broker: Broker;
   readonly stores: Stores;
+  readonly staging: StagingPlace;
   /** What this process finishes for others: `abandoned` work, or `all` that is due. */
   readonly scrub: ScrubberParts['scope'];
 }
@@ -65,12 +66,13 @@ export interface RunningService extends Running {
 
 /** Starts an api, the registry unless it runs elsewhere, and the search for work that a dead process left. */
 export async function startService(parts: ServiceParts): Promise<RunningService> {
-  const { config, logger, api, database, broker, stores, scrub } = parts;
+  const { config, logger, api, database, broker, stores, staging, scrub } = parts;
   const admin = await openAdminPort(config.read(adminOptions));
   const registry = database && (await startRegistry(registryParts(config, database), broker, logger));
   const images = remote(IMAGES, broker);
   const members = remote(MEMBERS, broker);
   const metadefs = remote(METADEFS, broker);
+  const tasks = remote(TASKS, broker);
   const { recoveryInterval, scrubPoolSize: poolSize } = config.read(scrubberOptions);
   const scrubber = await startScrubber(recoveryInterval * 1000, { images, stores, logger, poolSize, scope: scrub });
   const close = async (): Promise<void> => {
@@ -79,7 +81,8 @@ export async function startService(parts: ServiceParts): Promise<RunningService>
     await broker.close();
     await stores.close();
   };
-  const running = await startApi(api, { images, members, metadefs, stores, logger }).catch(async (error: unknown) => {
+  const facts = { images, members, metadefs, tasks };
+  const running = await startApi(api, { ...facts, stores, staging, logger }).catch(async (error: unknown) => {
     // What goes on working would keep a process alive that serves nobody.
     await close();
     throw error;

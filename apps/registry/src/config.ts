@@ -64,6 +64,23 @@ export const registryOptions = declare('DEFAULT', {
   }),
 });
 
+/** How tasks are queued and kept. */
+export const taskOptions = declare('task', {
+  task_time_to_live: integer({ default: 48, min: 0, help: 'Hours that a task is kept when it is over.' }),
+  task_lease_time: integer({
+    default: 20,
+    min: 2,
+    ours: true,
+    help: 'Seconds after which an import that shows no sign of life is carried on, or undone, by another process.',
+  }),
+  tasks_per_project: integer({
+    default: 8,
+    min: 0,
+    ours: true,
+    help: 'Imports of one project that run at the same time; the others wait. 0 sets no limit.',
+  }),
+});
+
 /** Where definitions of metadata come from. */
 export const metadefOptions = declare('DEFAULT', {
   metadata_source_path: text({
@@ -74,4 +91,4 @@ export const metadefOptions = declare('DEFAULT', {
 });
 
 export type DatabaseSettings = ValuesOf<typeof databaseOptions>;
-export type RegistrySettings = ValuesOf<typeof registryOptions>;
+export type RegistrySettings = ValuesOf<typeof registryOptions> & ValuesOf<typeof taskOptions>;

@@ -8,6 +8,7 @@ export {
   databaseOptions,
   metadefOptions,
   registryOptions,
+  taskOptions,
   type DatabaseSettings,
   type RegistrySettings,
 } from './config.js';

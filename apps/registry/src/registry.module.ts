@@ -1,9 +1,10 @@
 import { type DynamicModule, Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
-import { IMAGES, MEMBERS, METADEFS } from '@glance/domain';
+import { IMAGES, MEMBERS, METADEFS, TASKS } from '@glance/domain';
 import type { Authorization } from './authorization/authorization.js';
 import type { RegistrySettings } from './config.js';
 import type { Database } from './database/database.js';
 import { ImagesInDatabase } from './images/images-in-database.js';
+import { TasksInDatabase } from './imports/tasks-in-database.js';
 import { MembersInDatabase } from './members.js';
 import { MetadefsInDatabase } from './metadefs/metadefs-in-database.js';
 import type { Outbox } from './notifications/outbox.js';
@@ -28,6 +29,7 @@ export class RegistryModule implements OnApplicationShutdown {
         { provide: DATABASE, useValue: database },
         { provide: IMAGES.name, useValue: new ImagesInDatabase(...common) },
         { provide: MEMBERS.name, useValue: new MembersInDatabase(...common) },
+        { provide: TASKS.name, useValue: new TasksInDatabase(...common) },
         {
           provide: METADEFS.name,
           useValue: new MetadefsInDatabase(database, Date.now, outbox, authorization),

@@ -9,6 +9,8 @@ import {
   METADEFS,
   type Metadefs,
   silentLogger,
+  TASKS,
+  type Tasks,
 } from '@glance/domain';
 import type { Broker } from '@glance/rpc';
 import { authorizationBy } from './authorization/authorization-by.js';
@@ -40,7 +42,7 @@ export interface Registry {
 }
 
 /**
- * Connects to the database, serves `IMAGES`, `MEMBERS` and `METADEFS` on `broker`, and sends notifications. Changes
+ * Connects to the database, serves `IMAGES`, `MEMBERS`, `TASKS` and `METADEFS` on `broker`, and sends notifications. Changes
  * nothing in the schema: one that is missing or too old fails with `Conflict` and a message that names the command to
  * run.
  */
@@ -61,6 +63,7 @@ export async function startRegistry(
     );
     await broker.serve(IMAGES, application.get<Images>(IMAGES.name));
     await broker.serve(MEMBERS, application.get<Members>(MEMBERS.name));
+    await broker.serve(TASKS, application.get<Tasks>(TASKS.name));
     await broker.serve(METADEFS, application.get<Metadefs>(METADEFS.name));
     const relay =
       notifications.drivers.length > 0

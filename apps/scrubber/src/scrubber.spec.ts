@@ -44,6 +44,9 @@ describe('the scrubber', { timeout: 30_000 }, () => {
       scrubTime: 0,
       checkDefinedProperties: false,
       uploadLeaseTime: term,
+      taskTimeToLive: 48,
+      taskLeaseTime: term,
+      tasksPerProject: 0,
       ...changes,
     };
     const broker = inProcess();

@@ -62,8 +62,8 @@ export class Scrubber {
   private async finish(work: DueWork, signal: AbortSignal): Promise<Outcome> {
     const { images, stores } = this.parts;
     const { token } = work.lease;
-    if (work.kind === 'upload') {
-      await stores.discard(work.store, work.imageId, signal);
+    if (work.kind !== 'delete') {
+      if (work.kind === 'upload') await stores.discard(work.store, work.imageId, signal);
       await images.cancelUpload(token);
       return 'undone';
     }

@@ -36,10 +36,11 @@ export interface Download {
 
 /**
  * Work that nobody is doing any more, with a fresh lease on it. `upload`: erase what is in `store` under the image's
- * id, then `cancelUpload`. `delete`: erase the locations, then `finishDelete`, or `cancelDelete` if they are in use.
+ * id, then `cancelUpload`. `stage`: `cancelUpload` is all; staged data is the engines' to discard. `delete`: erase the locations, then `finishDelete`, or `cancelDelete` if they are in use.
  */
 export type DueWork =
   | { readonly kind: 'upload'; readonly imageId: string; readonly store: string; readonly lease: Lease }
+  | { readonly kind: 'stage'; readonly imageId: string; readonly lease: Lease }
   | {
       readonly kind: 'delete';
       readonly imageId: string;
@@ -73,13 +74,13 @@ export interface Images {
 
   /** queued → saving. */
   beginUpload(caller: Caller, id: string, upload: IncomingUpload): Promise<Upload>;
-  /** Extends the lease of an upload or a deletion. */
+  /** Extends the lease of an upload, also to staging, or of a deletion. */
   renewLease(token: string): Promise<Lease>;
   /** saving → active. May be repeated with the same arguments. */
   finishUpload(token: string, data: StoredData): Promise<Image>;
   /**
-   * saving → queued. Call it once the store holds nothing; a lost or finished lease is no error. `reason` is a sentence
-   * for whoever is notified.
+   * saving or uploading → queued. Call it once the store holds nothing; a lost or finished lease is no error. `reason`
+   * is a sentence for whoever is notified.
    */
   cancelUpload(token: string, reason?: string): Promise<void>;
 

@@ -9,3 +9,4 @@ export * from './logger.js';
 export * from './metadef-json.js';
 export * from './metadefs.js';
 export * from './status.js';
+export * from './tasks.js';

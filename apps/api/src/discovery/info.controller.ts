@@ -2,16 +2,21 @@ import { Controller, Get, Inject, Res } from '@nestjs/common';
 import { ServiceError } from '@glance/domain';
 import type { Stores } from '@glance/store';
 import type { FastifyReply } from 'fastify';
+import type { ApiSettings } from '../config.js';
 import { sendJson } from '../http/send-json.js';
 import { tokens } from '../tokens.js';
 
 @Controller('v2/info')
 export class InfoController {
-  constructor(@Inject(tokens.stores) private readonly stores: Stores) {}
+  constructor(
+    @Inject(tokens.stores) private readonly stores: Stores,
+    @Inject(tokens.settings) private readonly settings: ApiSettings,
+  ) {}
 
   @Get('import')
   importMethods(@Res() reply: FastifyReply): void {
-    const methods = { description: 'The ways in which the service can fetch image data.', type: 'array', value: [] };
+    const value = this.settings.enabledImportMethods;
+    const methods = { description: 'The ways in which the service can fetch image data.', type: 'array', value };
     sendJson(reply, JSON.stringify({ 'import-methods': methods }));
   }
 

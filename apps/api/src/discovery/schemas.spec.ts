@@ -44,7 +44,7 @@ describe('information', () => {
     expect((await service.ask('GET', '/v2/info/stores/detail')).status).toBe(404);
     expect((await service.ask('GET', '/v2/info/usage')).json()).toEqual({ usage: {} });
     expect((await service.ask('GET', '/v2/info/import')).json()).toMatchObject({
-      'import-methods': { type: 'array', value: [] },
+      'import-methods': { type: 'array', value: ['glance-direct', 'web-download', 'copy-image'] },
     });
   });
 });

@@ -11,7 +11,8 @@ import {
   type StoredData,
   type Upload,
 } from '@glance/domain';
-import { type Bytes, digests, type Stores, type Tap } from '@glance/store';
+import { type Bytes, digests, type Stores } from '@glance/store';
+import { atTheEnd } from './at-the-end.js';
 import type { Inspection } from './inspect-image.js';
 
 export interface ImageDataParts {
@@ -150,15 +151,4 @@ export class ImageData {
     }
     await images.finishDelete(lease.token);
   }
-}
-
-/** Does `last` after the last byte has passed, and before anybody learns that it was the last. */
-function atTheEnd(last: () => Promise<void>): Tap<void> {
-  return {
-    async *through(data) {
-      yield* data;
-      await last();
-    },
-    result: () => undefined,
-  };
 }

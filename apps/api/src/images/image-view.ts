@@ -11,11 +11,14 @@ export interface ImageViewSettings {
 /** An image in the form in which clients know it. */
 export type ShownImage = Readonly<Record<string, unknown>>;
 
+/** Glance: where data is staged is nobody's business. */
+const stageHost = 'os_glance_stage_host';
+
 /** Says how images are shown. Glance: the order of the keys is the order in which it writes them. */
 export function imageView(settings: ImageViewSettings): (image: Image) => ShownImage {
   return (image) => {
     const view: Record<string, unknown> = {};
-    for (const name in image.properties) view[name] = image.properties[name] ?? '';
+    for (const name in image.properties) if (name !== stageHost) view[name] = image.properties[name] ?? '';
     view['name'] = image.name;
     view['disk_format'] = image.diskFormat;
     view['container_format'] = image.containerFormat;

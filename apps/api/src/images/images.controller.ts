@@ -38,6 +38,8 @@ export class ImagesController {
     const asked = newImage(await jsonObject(request, reply), this.formats);
     const image = await this.images.create(request.caller, asked);
     reply.header('location', `${this.baseUrl(request)}/v2/images/${image.id}`);
+    const methods = this.settings.enabledImportMethods;
+    if (methods.length > 0) reply.header('openstack-image-import-methods', methods.join(','));
     if (this.stores.named) reply.header('openstack-image-store-ids', this.stores.ids.join(','));
     sendJson(reply, JSON.stringify(this.view(image)), 201);
   }

@@ -1,4 +1,4 @@
-import { isServiceError, ServiceError, type ImageLocation } from '@glance/domain';
+import { type ImageLocation, isServiceError, ServiceError } from '@glance/domain';
 import type { Bytes, Stores } from '@glance/store';
 import { tee } from './tee.js';
 

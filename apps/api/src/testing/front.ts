@@ -1,8 +1,17 @@
-import { type Images, type Logger, type Members, type Metadefs, ServiceError, silentLogger } from '@glance/domain';
-import { Stores } from '@glance/store';
+import {
+  type Images,
+  type Logger,
+  type Members,
+  type Metadefs,
+  ServiceError,
+  silentLogger,
+  type Tasks,
+} from '@glance/domain';
+import { Store, Stores } from '@glance/store';
 import type { ApiSettings } from '../config.js';
 import type { Identity } from '../identity/identity.js';
 import { type RunningApi, startApi } from '../start-api.js';
+import { MemoryDriver } from './memory-driver.js';
 import { testSettings } from './settings.js';
 
 /** The path of an image, as good as any. */
@@ -12,6 +21,8 @@ export const imagePath = '/v2/images/6d7a3a44-6f4f-4f22-9f6b-0d5c3a1f0001';
 export const nothing = async (): Promise<never> => {
   throw new ServiceError('NotFound', 'No image <b>"x"</b> & co.');
 };
+
+const none = async (): Promise<readonly never[]> => [];
 
 export interface FrontParts {
   readonly settings?: Partial<ApiSettings>;
@@ -34,7 +45,9 @@ export function startFront({
     images,
     members: {} as Members,
     metadefs: {} as Metadefs,
+    tasks: { claim: none, abandonedStaging: none } as unknown as Tasks,
     stores,
+    staging: { host: null, store: new Store(new MemoryDriver()), scratchDirectory: '/nonexistent' },
     logger,
     ...(identity && { identity }),
   });

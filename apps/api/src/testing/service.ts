@@ -9,6 +9,8 @@ import {
   type Members,
   METADEFS,
   silentLogger,
+  TASKS,
+  type Tasks,
   unauthenticatedCaller,
 } from '@glance/domain';
 import { manage, type RegistrySettings, startRegistry } from '@glance/registry';
@@ -35,6 +37,9 @@ export interface TestService {
   readonly driver: MemoryDriver;
   /** The registry as the api sees it; a test may put its own methods in. */
   readonly images: Images;
+  readonly tasks: Tasks;
+  /** Where data waits for its import. */
+  readonly staging: MemoryDriver;
   ask(method: string, path: string, options?: Request): Promise<Answer>;
   /** Creates an image and answers with its path. */
   create(body?: Record<string, unknown>): Promise<string>;
@@ -76,10 +81,15 @@ export async function startService(changes: ServiceChanges = {}): Promise<TestSe
     scrubTime: 0,
     checkDefinedProperties: false,
     uploadLeaseTime: 60,
+    taskTimeToLive: 48,
+    taskLeaseTime: 20,
+    tasksPerProject: 8,
     ...changes.registry,
   };
   const registry = await startRegistry({ database, registry: settings }, broker);
   const images: Images = { ...remote(IMAGES, broker) };
+  const tasks: Tasks = { ...remote(TASKS, broker) };
+  const staging = new MemoryDriver();
   const members: Members = remote(MEMBERS, broker);
   const driver = new MemoryDriver();
   const stores = new Stores([{ id: 'memory', store: new Store(driver), schemes: ['memory'] }], { defaultId: 'memory' });
@@ -87,6 +97,8 @@ export async function startService(changes: ServiceChanges = {}): Promise<TestSe
     images,
     members,
     metadefs: remote(METADEFS, broker),
+    tasks,
+    staging: { host: null, store: new Store(staging), scratchDirectory: join(folder, 'scratch') },
     stores,
     logger: changes.logger ?? silentLogger,
     identity: changes.identity ?? headerIdentity,
@@ -100,6 +112,8 @@ export async function startService(changes: ServiceChanges = {}): Promise<TestSe
     api,
     driver,
     images,
+    tasks,
+    staging,
     ask,
     create,
     async upload(bytes) {

@@ -8,6 +8,7 @@ import { adminOptions } from '../admin-port.js';
 import { messagingDeclarations, processOptions, registryDeclarations } from '../config.js';
 import { type Context, runProgram, type Running } from '../program.js';
 import { remoteBroker, startService } from '../service.js';
+import { stagingDeclarations, stagingPlace } from '../staging.js';
 import { openStores, storePlaces } from '../stores.js';
 import { version } from '../version.js';
 import { startWorkers, workerCount } from '../workers.js';
@@ -22,6 +23,7 @@ const program: Program = {
     ...registryDeclarations,
     ...messagingDeclarations,
     scrubberOptions,
+    ...stagingDeclarations,
     adminOptions,
     processOptions,
   ],
@@ -36,13 +38,15 @@ async function body(context: Context): Promise<Running> {
 async function serve({ config, log }: Context): Promise<Running> {
   const api = readApiSettings(config);
   const remote = remoteBroker(config, log);
+  const stores = await openStores(config, log);
   const service = await startService({
     config,
     logger: log,
     api,
     ...(!remote && { database: config.read(databaseOptions) }),
     broker: remote ?? inProcess(log),
-    stores: await openStores(config, log),
+    stores,
+    staging: await stagingPlace(config, api, stores, log),
     scrub: 'abandoned',
   });
   log.info(`Listening on ${service.url}.`);

@@ -9,6 +9,7 @@ import { adminOptions } from '../admin-port.js';
 import { launcherOptions, messagingDeclarations, registryDeclarations } from '../config.js';
 import { type Context, runProgram, type Running } from '../program.js';
 import { startService } from '../service.js';
+import { stagingDirectory } from '../staging.js';
 import { openFileStore } from '../stores.js';
 import { version } from '../version.js';
 
@@ -38,6 +39,8 @@ async function body({ config, log }: Context): Promise<Running> {
     connection: `sqlite:///${join(directory, 'glance.sqlite')}`,
   };
   await prepare(database);
+  const staging = await stagingDirectory(config, join(directory, 'staging'), null);
+  await staging.store.open();
   const service = await startService({
     config,
     logger: log,
@@ -45,6 +48,7 @@ async function body({ config, log }: Context): Promise<Running> {
     database,
     broker: inProcess(log),
     stores: await openFileStore(config, join(directory, 'images')),
+    staging,
     scrub: 'all',
   });
   process.stdout.write(welcome(service.url, directory));

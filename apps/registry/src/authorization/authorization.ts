@@ -20,7 +20,13 @@ export type Rule =
   | 'delete_member'
   | 'get_member'
   | 'get_members'
-  | 'modify_member';
+  | 'modify_member'
+  | 'copy_image'
+  | 'tasks_api_access'
+  | 'get_task'
+  | 'get_tasks'
+  | 'add_task'
+  | 'modify_task';
 
 /** All that who is not logged in may ever do, if the rules allow it to a reader. */
 const anonymousRules: ReadonlySet<string> = new Set<Rule>(['get_image', 'get_images', 'download_image']);

@@ -1,6 +1,7 @@
 import { CachedImageRow, NodeReferenceRow } from './entities/cached-images.js';
 import { ImageLeaseRow } from './entities/image-leases.js';
 import { ImageLocationRow, ImageMemberRow, ImagePropertyRow, ImageRow, ImageTagRow } from './entities/images.js';
+import { ImportHostRow, ImportTaskRow, StagedDataRow } from './entities/imports.js';
 import * as metadefs from './entities/metadefs.js';
 import { NotificationOutboxRow, NotificationRelayRow } from './entities/notifications.js';
 import { TaskInfoRow, TaskRow } from './entities/tasks.js';
@@ -25,6 +26,13 @@ export const glanceEntities = [
 ];
 
 /** The tables that Glance does not have. */
-const ownEntities = [ImageLeaseRow, NotificationOutboxRow, NotificationRelayRow];
+const ownEntities = [
+  ImageLeaseRow,
+  NotificationOutboxRow,
+  NotificationRelayRow,
+  ImportTaskRow,
+  StagedDataRow,
+  ImportHostRow,
+];
 
 export const entities = [...glanceEntities, ...ownEntities];

@@ -3,6 +3,7 @@ import type { Database } from '../database/database.js';
 import type { Statements } from '../database/session.js';
 import { wireTime } from '../database/dialect.js';
 import { deleteEvent } from '../notifications/events.js';
+import { abandonImports } from '../imports/import-rows.js';
 import type { Outbox } from '../notifications/outbox.js';
 import { findBuried, lockImage } from './find-image.js';
 import { childTables } from './image-writes.js';
@@ -34,6 +35,7 @@ export class Deletions {
     if (image.protected) throw new ServiceError('Forbidden', `The image ${image.id} is protected against deletion.`);
     const { id, locations } = image;
     const time = this.#now(tx);
+    await abandonImports(tx, id, 'The image was deleted.');
     if (locations.length === 0) {
       // An upload that is under way finds out, and clears up behind itself.
       await this.#bury(tx, id, status.deleted, time);

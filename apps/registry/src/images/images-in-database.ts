@@ -176,7 +176,7 @@ export class ImagesInDatabase implements Images {
   async claimDue(limit: number, scope: 'abandoned' | 'all' = 'all'): Promise<readonly DueWork[]> {
     const work: DueWork[] = [];
     for (const lease of await this.#leases.takeOver(this.database, limit)) {
-      work.push(lease.kind === 'upload' ? this.#uploads.resumed(lease) : await this.#deletions.resumed(lease));
+      work.push(lease.kind === 'delete' ? await this.#deletions.resumed(lease) : this.#uploads.resumed(lease));
     }
     if (scope === 'all' && work.length < limit) work.push(...(await this.#deletions.delayed(limit - work.length)));
     return work;

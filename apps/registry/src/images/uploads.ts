@@ -1,4 +1,5 @@
 import {
+  type DueWork,
   type Image,
   type IncomingUpload,
   type Lease,
@@ -10,6 +11,7 @@ import type { Database } from '../database/database.js';
 import type { Statements } from '../database/session.js';
 import { imageEvent, prepareEvent, uploadEvent, uploadFailedEvent } from '../notifications/events.js';
 import type { Outbox } from '../notifications/outbox.js';
+import { stageHost, without } from '../imports/import-marks.js';
 import { findImage } from './find-image.js';
 import { insert, saveImage } from './image-writes.js';
 import { leaseLost, type LeaseRow, type Leases } from './leases.js';
@@ -88,19 +90,23 @@ export class Uploads {
 
   cancel(token: string, reason = 'it was interrupted.'): Promise<void> {
     return this.leases.locked(this.database, token, async (tx, lease) => {
-      if (lease?.kind !== 'upload' || lease.outcome !== null) return;
+      if (!lease || lease.kind === 'delete' || lease.outcome !== null) return;
       await this.leases.drop(tx, token);
+      if (lease.kind === 'stage') await tx.run('UPDATE staged_data SET abandoned = 1 WHERE name = ?', [lease.store]);
       await this.outbox.add(tx, lease.context, uploadFailedEvent(lease.image_id, reason));
       const image = await findImage(tx, lease.image_id);
-      if (image?.status !== 'saving') return;
-      const queued = await this.#move(tx, image, { status: 'queued', size: null, virtualSize: null });
+      if (image?.status !== (lease.kind === 'stage' ? 'uploading' : 'saving')) return;
+      const properties = without(image.properties, stageHost);
+      const queued = await this.#move(tx, image, { status: 'queued', size: null, virtualSize: null, properties });
       await this.outbox.add(tx, lease.context, imageEvent('image.update', queued));
     });
   }
 
   /** Work of a lease that ran out. */
-  resumed({ token, image_id: imageId, store }: LeaseRow) {
-    return { kind: 'upload', imageId, store: store ?? '', lease: { token, expiresIn: this.leases.term } } as const;
+  resumed({ token, kind, image_id: imageId, store }: LeaseRow): DueWork {
+    const lease = { token, expiresIn: this.leases.term };
+    // Whoever reaches the staging area discards what lies there.
+    return kind === 'stage' ? { kind, imageId, lease } : { kind: 'upload', imageId, store: store ?? '', lease };
   }
 
   async #move(tx: Statements, image: Image, change: Partial<Image>): Promise<Image> {

@@ -1,4 +1,4 @@
-import type { Caller, Image, Member } from '@glance/domain';
+import type { Caller, Image, Member, Task } from '@glance/domain';
 
 /** Something that happened, in the words of Glance. */
 export interface NotificationEvent {
@@ -104,4 +104,22 @@ export function memberEvent(
     deleted_at: deletedAt,
   };
   return { type: `image.member.${change}`, priority: 'INFO', payload, subject: imageId };
+}
+
+/** Glance: neither what was asked for nor what came of it is told, for both may hold secrets. */
+export function taskEvent(type: string, task: Task): NotificationEvent {
+  const payload = {
+    id: task.id,
+    type: task.type,
+    status: task.status,
+    result: null,
+    owner: task.owner,
+    message: null,
+    expires_at: task.expiresAt,
+    created_at: task.createdAt,
+    updated_at: task.updatedAt,
+    deleted: false,
+    deleted_at: null,
+  };
+  return { type, priority: 'INFO', payload, subject: task.imageId ?? task.id };
 }

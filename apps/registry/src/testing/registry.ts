@@ -4,6 +4,7 @@ import { connect } from '../database/connect.js';
 import type { Database } from '../database/database.js';
 import { syncDatabase } from '../database/schema.js';
 import { ImagesInDatabase } from '../images/images-in-database.js';
+import { TasksInDatabase } from '../imports/tasks-in-database.js';
 import { MembersInDatabase } from '../members.js';
 import { noOutbox } from '../notifications/outbox.js';
 import type { DatabaseKind } from './database.js';
@@ -17,6 +18,9 @@ export const registrySettings: RegistrySettings = {
   scrubTime: 0,
   checkDefinedProperties: false,
   uploadLeaseTime: 60,
+  taskTimeToLive: 48,
+  taskLeaseTime: 20,
+  tasksPerProject: 8,
 };
 
 /** A member of `project`; `roles` replace those of an ordinary one. */
@@ -51,6 +55,10 @@ export class TestRegistry {
     return new ImagesInDatabase(database, { ...registrySettings, ...settings }, () => this.now, outbox);
   }
 
+  tasks(settings: Partial<RegistrySettings> = {}, outbox = noOutbox): TasksInDatabase {
+    return new TasksInDatabase(this.database, { ...registrySettings, ...settings }, () => this.now, outbox);
+  }
+
   members(settings: Partial<RegistrySettings> = {}, outbox = noOutbox): MembersInDatabase {
     return new MembersInDatabase(this.database, { ...registrySettings, ...settings }, () => this.now, outbox);
   }
@@ -76,8 +84,18 @@ export class TestRegistry {
 
   /** Takes all images away, with what belongs to them. */
   async empty(): Promise<void> {
-    const own = ['notification_outbox', 'notification_relay', 'image_leases'];
-    const tables = [...own, 'image_properties', 'image_tags', 'image_locations', 'image_members', 'images'];
+    const own = ['notification_outbox', 'notification_relay', 'image_leases', 'import_tasks', 'staged_data'];
+    const tables = [
+      ...own,
+      'import_hosts',
+      'task_info',
+      'tasks',
+      'image_properties',
+      'image_tags',
+      'image_locations',
+      'image_members',
+      'images',
+    ];
     for (const table of tables) await this.database.run(`DELETE FROM ${table}`);
   }
 

@@ -1,0 +1,87 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { type ImportMethod, importMethods, type ImportRequest, type JsonObject, ServiceError } from '@glance/domain';
+import type { Stores } from '@glance/store';
+import { isObject } from '../http/json-body.js';
+
+const invalid = (message: string): ServiceError => new ServiceError('Invalid', message);
+
+/** Reads what POST …/import asks for. `Invalid` for what makes no sense, `Conflict` for a store that there is not. */
+export function importRequest(
+  body: JsonObject,
+  headers: IncomingHttpHeaders,
+  stores: Pick<Stores, 'named' | 'ids' | 'defaultId' | 'facts'>,
+  enabled: readonly string[],
+): ImportRequest {
+  const { method } = body;
+  if (!isObject(method)) throw invalid('The request must have a "method", an object with a "name".');
+  const name = methodOf(method['name'], enabled);
+  const allStores = flag(body, 'all_stores', false);
+  const mustSucceed = flag(body, 'all_stores_must_succeed', true);
+  if (!mustSucceed && !stores.named) {
+    throw invalid('all_stores_must_succeed can be false only where there are several stores.');
+  }
+  const targets = targetsOf(body['stores'], headers['x-image-meta-store'], allStores, stores);
+  const shown = { method: withoutSecrets(method), stores: targets, all_stores_must_succeed: mustSucceed };
+  return {
+    type: 'api_image_import',
+    method: name,
+    stores: targets,
+    allStores,
+    named: stores.named,
+    mustSucceed,
+    source: method,
+    input: { import_req: shown, backend: stores.named ? targets : [null] },
+  };
+}
+
+function methodOf(name: unknown, enabled: readonly string[]): ImportMethod {
+  if (typeof name !== 'string') throw invalid('The method of the import must have a "name".');
+  const known = importMethods.find((method) => method === name);
+  if (known && enabled.includes(known)) return known;
+  throw invalid(
+    `The import method "${name}" is not known or not enabled here. Enabled: ${enabled.join(', ') || 'none'}.`,
+  );
+}
+
+function flag(body: JsonObject, name: string, otherwise: boolean): boolean {
+  const value = body[name] ?? otherwise;
+  if (typeof value === 'boolean') return value;
+  throw invalid(`"${name}" must be true or false.`);
+}
+
+function targetsOf(
+  wanted: unknown,
+  header: string | string[] | undefined,
+  all: boolean,
+  stores: Pick<Stores, 'named' | 'ids' | 'defaultId' | 'facts'>,
+): string[] {
+  // Glance: with a single store nobody looks at which ones are asked for.
+  if (!stores.named) return [stores.defaultId];
+  if (wanted !== undefined && !isListOfText(wanted)) throw invalid('"stores" must be a list of ids of stores.');
+  const asked = wanted ?? [];
+  if (all && (asked.length > 0 || header !== undefined)) {
+    throw invalid('"all_stores" and a choice of stores exclude each other.');
+  }
+  if (asked.length > 0 && header !== undefined) throw invalid('Either "stores" or x-image-meta-store, not both.');
+  const writable = stores.facts().filter(({ readOnly }) => !readOnly);
+  if (all) return writable.map(({ id }) => id);
+  const chosen = header === undefined ? asked : [String(header)];
+  if (chosen.length === 0) return [stores.defaultId];
+  const unknown = chosen.find((id) => !writable.some((store) => store.id === id));
+  if (unknown === undefined) return [...new Set(chosen)];
+  const what = stores.ids.includes(unknown)
+    ? `The store "${unknown}" takes no images`
+    : `There is no store "${unknown}"`;
+  throw new ServiceError('Conflict', `${what}; there is ${writable.map(({ id }) => id).join(', ')}.`);
+}
+
+function isListOfText(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === 'string');
+}
+
+/** What a task may show of it: a URL may have a password in front of its host. */
+function withoutSecrets(method: JsonObject): JsonObject {
+  const { uri } = method;
+  if (typeof uri !== 'string') return method;
+  return { ...method, uri: uri.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/?#]*@/i, '$1***@') };
+}

@@ -1,0 +1,70 @@
+import { Controller, Get, Inject, Post, Put, Req, Res } from '@nestjs/common';
+import { ServiceError, type Tasks } from '@glance/domain';
+import type { Stores } from '@glance/store';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { ApiSettings } from '../config.js';
+import { wantBody } from '../http/expect-continue.js';
+import { jsonObject } from '../http/json-body.js';
+import { requestBytes } from '../http/request-bytes.js';
+import { sendJson } from '../http/send-json.js';
+import type { Traffic } from '../http/traffic.js';
+import { octetStream, uploadSize } from '../images/upload-headers.js';
+import { tokens } from '../tokens.js';
+import type { ImportEngine } from './import-engine.js';
+import { importRequest } from './import-request.js';
+import type { StagingArea } from './staging-area.js';
+import { imageTaskView } from './task-view.js';
+
+type OneImage = FastifyRequest<{ Params: { id: string } }>;
+
+@Controller('v2/images/:id')
+export class ImportsController {
+  constructor(
+    @Inject(tokens.tasks) private readonly tasks: Tasks,
+    @Inject(tokens.staging) private readonly staging: StagingArea,
+    @Inject(tokens.engine) private readonly engine: ImportEngine,
+    @Inject(tokens.stores) private readonly stores: Stores,
+    @Inject(tokens.settings) private readonly settings: ApiSettings,
+    @Inject(tokens.traffic) private readonly traffic: Traffic,
+  ) {}
+
+  @Put('stage')
+  async stage(@Req() request: OneImage, @Res() reply: FastifyReply): Promise<void> {
+    const { raw, headers } = request;
+    if (!this.settings.enabledImportMethods.includes('glance-direct')) {
+      throw new ServiceError('NotFound', 'Staging is off: glance-direct is none of the enabled import methods.');
+    }
+    octetStream(headers);
+    const gone = new AbortController();
+    raw.once('close', () => {
+      if (!raw.complete) gone.abort(new ServiceError('Cancelled', 'The client went away.'));
+    });
+    const staging = this.staging.stage(request.caller, request.params.id, {
+      size: uploadSize(headers),
+      signal: gone.signal,
+      open: () => {
+        wantBody(raw, reply.raw);
+        return requestBytes(raw);
+      },
+    });
+    await this.traffic.during(staging);
+    reply.code(204).send();
+  }
+
+  @Post('import')
+  async import(@Req() request: OneImage, @Res() reply: FastifyReply): Promise<void> {
+    const body = await jsonObject(request, reply);
+    const wanted = importRequest(body, request.headers, this.stores, this.settings.enabledImportMethods);
+    const { id } = request.params;
+    const input = { image_id: id, ...wanted.input };
+    await this.tasks.beginImport(request.caller, id, { ...wanted, input });
+    this.engine.wake();
+    reply.code(202).send();
+  }
+
+  @Get('tasks')
+  async listTasks(@Req() request: OneImage, @Res() reply: FastifyReply): Promise<void> {
+    const tasks = await this.tasks.ofImage(request.caller, request.params.id);
+    sendJson(reply, JSON.stringify({ tasks: tasks.map(imageTaskView) }));
+  }
+}

@@ -1,0 +1,28 @@
+import { type ClaimedTask, type Image, ServiceError } from '@glance/domain';
+import type { Stores } from '@glance/store';
+import type { Source } from './source.js';
+import type { StagingArea } from './staging-area.js';
+import { storedSource } from './stored-source.js';
+
+/** Says where the bytes of an import come from. */
+export function importSources(stores: Stores, staging: StagingArea): (task: ClaimedTask, image: Image) => Source {
+  return (task, image) => {
+    switch (task.method) {
+      case 'copy-image':
+        return storedSource(stores, image.locations);
+      case 'glance-direct':
+        return stagedSource(staging, task);
+      default:
+        throw new ServiceError('Invalid', `This service cannot import by ${task.method}.`);
+    }
+  };
+}
+
+function stagedSource(staging: StagingArea, { staged }: ClaimedTask): Source {
+  return {
+    async open(signal) {
+      if (!staged) throw new ServiceError('DataNotFound', 'The staged data is gone.');
+      return staging.store.read(staged.location.url, { signal });
+    },
+  };
+}

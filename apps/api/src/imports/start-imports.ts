@@ -1,0 +1,35 @@
+import type { ApiParts } from '../api.module.js';
+import type { ApiSettings } from '../config.js';
+import type { Traffic } from '../http/traffic.js';
+import { inspectImage } from '../images/inspect-image.js';
+import { ImportEngine } from './import-engine.js';
+import { importSources } from './sources.js';
+import { StagingArea } from './staging-area.js';
+
+/** What of imports runs in this process. */
+export interface Imports {
+  readonly staging: StagingArea;
+  readonly engine: ImportEngine;
+}
+
+/** Milliseconds between two looks for tasks. */
+const interval = 3_000;
+
+/** Begins to work off the queue of tasks. */
+export function startImports(settings: ApiSettings, parts: ApiParts, traffic: Traffic): Imports {
+  const { images, tasks, stores, logger } = parts;
+  const staging = new StagingArea({ images, tasks, place: parts.staging, logger });
+  const engine = new ImportEngine({
+    tasks,
+    stores,
+    logger,
+    staging,
+    traffic,
+    interval,
+    poolSize: settings.taskPoolThreads,
+    hashAlgorithm: settings.hashingAlgorithm,
+    inspect: inspectImage(settings, logger),
+    sourceOf: importSources(stores, staging),
+  });
+  return { staging, engine };
+}

@@ -1,0 +1,23 @@
+import { type ClaimedTask, isServiceError } from '@glance/domain';
+
+const steps: Readonly<Record<string, string>> = {
+  read: 'opening the data',
+  write: 'writing the data',
+  inspect: 'inspecting the data',
+};
+
+/** Why an import failed, for the owner of the image: at which step, what it was, and what to do about it. */
+export function whyFailed({ method }: Pick<ClaimedTask, 'method'>, step: string, error: unknown): string {
+  const known = isServiceError(error) && error.code !== 'Internal';
+  const what = known
+    ? error.message
+    : 'Something went wrong in the service; its log has more under the id of this task.';
+  return `The import failed at ${steps[step] ?? step}: ${what} ${remedies[method]}`;
+}
+
+const remedies: Readonly<Record<ClaimedTask['method'], string>> = {
+  'glance-direct': 'The image is queued again; remove the cause, stage the data and import it once more.',
+  'web-download': 'The image is queued again; remove the cause and import it once more.',
+  'glance-download': 'The image is queued again; remove the cause and import it once more.',
+  'copy-image': 'The image is as it was; remove the cause and copy it once more.',
+};
