@@ -55,8 +55,8 @@ export class TestRegistry {
     return new ImagesInDatabase(database, { ...registrySettings, ...settings }, () => this.now, outbox);
   }
 
-  tasks(settings: Partial<RegistrySettings> = {}, outbox = noOutbox): TasksInDatabase {
-    return new TasksInDatabase(this.database, { ...registrySettings, ...settings }, () => this.now, outbox);
+  tasks(settings: Partial<RegistrySettings> = {}, outbox = noOutbox, database = this.database): TasksInDatabase {
+    return new TasksInDatabase(database, { ...registrySettings, ...settings }, () => this.now, outbox);
   }
 
   members(settings: Partial<RegistrySettings> = {}, outbox = noOutbox): MembersInDatabase {
