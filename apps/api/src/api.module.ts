@@ -28,6 +28,7 @@ import { NamespacesController } from './metadefs/namespaces.controller.js';
 import { ObjectsController } from './metadefs/objects.controller.js';
 import { PropertiesController } from './metadefs/properties.controller.js';
 import { ResourceTypesController } from './metadefs/resource-types.controller.js';
+import { TasksController } from './tasks/tasks.controller.js';
 import { tokens } from './tokens.js';
 
 /** What the api works with: who knows the facts, who keeps the bytes, where to report. */
@@ -92,6 +93,7 @@ export class ApiModule {
         ImportsController,
         MembersController,
         TagsController,
+        TasksController,
         ActionsController,
         NamespacesController,
         PropertiesController,

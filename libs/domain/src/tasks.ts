@@ -152,6 +152,8 @@ export interface Tasks {
 
   /** Locks the image and queues the import. Undefined when there is nothing to do. */
   beginImport(caller: Caller, imageId: string, request: ImportRequest): Promise<Task | undefined>;
+  /** Fails with `Forbidden` unless the caller may use the older tasks API, and create tasks by it. */
+  assertMayCreate(caller: Caller): Promise<void>;
   show(caller: Caller, id: string): Promise<Task>;
   list(caller: Caller, query: TaskQuery): Promise<readonly Task[]>;
   /** Newest first: those of the caller, or all for an administrator. */
@@ -183,6 +185,7 @@ export const TASKS = defineContract<Tasks>('tasks', {
   abandonedStaging: { timeout: 10_000, idempotent: true },
   forgetStaging: { timeout: 10_000, idempotent: true },
   beginImport: { timeout: 30_000, idempotent: false },
+  assertMayCreate: { timeout: 10_000, idempotent: true },
   show: { timeout: 10_000, idempotent: true },
   list: { timeout: 30_000, idempotent: true },
   ofImage: { timeout: 10_000, idempotent: true },

@@ -98,20 +98,25 @@ export function imageQuery(parameters: URLSearchParams, limits: PageLimits): Ima
   };
 }
 
-/** The links of a page: to the first one, and, if `last` is the last image of a full page, to the next. */
-export function pageLinks(parameters: URLSearchParams, last: string | undefined): { first: string; next?: string } {
+/** The links of a page: to the first one, and, if `last` is the last of a full page, to the next. */
+export function pageLinks(
+  parameters: URLSearchParams,
+  last: string | undefined,
+  path = '/v2/images',
+): { first: string; next?: string } {
   const rest = new URLSearchParams([...parameters].filter(([name]) => name !== 'marker'));
-  const first = rest.size > 0 ? `/v2/images?${rest.toString()}` : '/v2/images';
+  const first = rest.size > 0 ? `${path}?${rest.toString()}` : path;
   if (last === undefined) return { first };
   rest.append('marker', last);
-  return { first, next: `/v2/images?${rest.toString()}` };
+  return { first, next: `${path}?${rest.toString()}` };
 }
 
 function property(name: string, value: string): ImageFilter {
   return { kind: 'property', name, value };
 }
 
-function pageSize(value: string | undefined, limits: PageLimits): number {
+/** How many a page is to have. */
+export function pageSize(value: string | undefined, limits: PageLimits): number {
   if (value === undefined) return Math.min(limits.default, limits.max);
   if (!/^\d+$/.test(value))
     throw new ServiceError('Invalid', `limit must be a whole number from 0 on, not "${value}".`);
@@ -126,7 +131,8 @@ function whole(name: string, value: string): number {
   return number;
 }
 
-function member<T extends string>(name: string, value: string, choices: readonly T[]): T {
+/** One of `choices`. */
+export function member<T extends string>(name: string, value: string, choices: readonly T[]): T {
   const found = choices.find((choice) => choice === value);
   if (found === undefined)
     throw new ServiceError('Invalid', `${name} must be one of ${choices.join(', ')}, not "${value}".`);

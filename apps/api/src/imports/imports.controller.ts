@@ -9,11 +9,11 @@ import { requestBytes } from '../http/request-bytes.js';
 import { sendJson } from '../http/send-json.js';
 import type { Traffic } from '../http/traffic.js';
 import { octetStream, uploadSize } from '../images/upload-headers.js';
+import { imageTaskView } from '../tasks/task-view.js';
 import { tokens } from '../tokens.js';
 import type { ImportEngine } from './import-engine.js';
 import { importRequest } from './import-request.js';
 import type { StagingArea } from './staging-area.js';
-import { imageTaskView } from './task-view.js';
 
 type OneImage = FastifyRequest<{ Params: { id: string } }>;
 

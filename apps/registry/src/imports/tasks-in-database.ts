@@ -84,6 +84,10 @@ export class TasksInDatabase implements Tasks {
     });
   }
 
+  async assertMayCreate(caller: Caller): Promise<void> {
+    await this.#tasksApi(caller, 'add_task');
+  }
+
   async show(caller: Caller, id: string): Promise<Task> {
     const rights = await this.#tasksApi(caller, 'get_task');
     return findTask(this.database, id, ownerFor(rights));
