@@ -35,6 +35,8 @@ const headerIdentity: Identity = {
 export interface TestService {
   readonly api: RunningApi;
   readonly driver: MemoryDriver;
+  /** All stores, by their names. */
+  readonly drivers: Readonly<Record<string, MemoryDriver>>;
   /** The registry as the api sees it; a test may put its own methods in. */
   readonly images: Images;
   readonly tasks: Tasks;
@@ -54,9 +56,11 @@ export interface ServiceChanges {
   readonly registry?: Partial<RegistrySettings>;
   readonly logger?: Logger;
   readonly identity?: Identity;
+  /** Names of further stores: then all of them have names that clients know. */
+  readonly stores?: readonly string[];
 }
 
-/** An api with a registry on an empty database and one store in memory. */
+/** An api with a registry on an empty database and one store in memory, or several. */
 export async function startService(changes: ServiceChanges = {}): Promise<TestService> {
   const folder = await mkdtemp(join(tmpdir(), 'glance-api-'));
   const database = {
@@ -92,7 +96,12 @@ export async function startService(changes: ServiceChanges = {}): Promise<TestSe
   const staging = new MemoryDriver();
   const members: Members = remote(MEMBERS, broker);
   const driver = new MemoryDriver();
-  const stores = new Stores([{ id: 'memory', store: new Store(driver), schemes: ['memory'] }], { defaultId: 'memory' });
+  const others = (changes.stores ?? []).map((id) => [id, new MemoryDriver()] as const);
+  const drivers: Readonly<Record<string, MemoryDriver>> = { memory: driver, ...Object.fromEntries(others) };
+  const stores = new Stores(
+    Object.entries(drivers).map(([id, each]) => ({ id, store: new Store(each), schemes: ['memory'] })),
+    { defaultId: 'memory', named: others.length > 0 },
+  );
   const api = await startApi(testSettings(changes.settings), {
     images,
     members,
@@ -111,6 +120,7 @@ export async function startService(changes: ServiceChanges = {}): Promise<TestSe
   return {
     api,
     driver,
+    drivers,
     images,
     tasks,
     staging,
