@@ -159,7 +159,14 @@ async function configure(
   { settings = {}, groups = {} }: ServiceOptions,
 ): Promise<Configuration> {
   const both: Configuration = {
-    DEFAULT: { bind_host: '127.0.0.1', bind_port: port, workers: 1, ...(await messaging()), ...settings },
+    DEFAULT: {
+      bind_host: '127.0.0.1',
+      bind_port: port,
+      workers: 1,
+      node_staging_uri: `file://${directory}/staging`,
+      ...(await messaging()),
+      ...settings,
+    },
     database: { connection: await connection(directory) },
     glance_store: { stores: 'file', default_store: 'file', filesystem_store_datadir: storeDirectory },
     ...groups,
