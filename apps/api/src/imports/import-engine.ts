@@ -24,6 +24,7 @@ export class ImportEngine {
   private woken = false;
 
   constructor(private readonly parts: EngineParts) {
+    void parts.scratch.tidy().catch((error: unknown) => parts.logger.warn('Old scratch files stay.', { error }));
     this.looking = this.look();
   }
 

@@ -1,35 +1,26 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   type ClaimedTask,
   type HeldLease,
   holdLease,
-  type Image,
-  type ImportedData,
   isServiceError,
   type Logger,
   ServiceError,
   type Tasks,
 } from '@glance/domain';
-import { digests, type Stores } from '@glance/store';
-import { atTheEnd } from '../images/at-the-end.js';
-import type { Inspection } from '../images/inspect-image.js';
+import { type CopyParts, importCopy } from './import-copy.js';
 import { Meter } from './meter.js';
-import { type Poured, pour } from './pour.js';
-import type { Source } from './source.js';
 import { whyFailed } from './why-failed.js';
 
-export interface ImportParts {
+export interface ImportParts extends CopyParts {
   readonly tasks: Tasks;
-  readonly stores: Stores;
   readonly logger: Logger;
-  /** Computes `os_hash_value`. */
-  readonly hashAlgorithm: string;
-  readonly inspect: (image: Image) => Inspection;
-  /** Where the bytes of a task come from. */
-  readonly sourceOf: (task: ClaimedTask, image: Image) => Source;
 }
 
 /** Milliseconds in which a store must have discarded what an import has left. */
 const discardTime = 60_000;
+/** Milliseconds between two calls of a registry that does not answer. */
+const pause = 1_000;
 
 /**
  * One import, by whoever has claimed it: from its source into all of its stores, or, when it is given up, back to where
@@ -75,10 +66,10 @@ export class ImportRun {
     try {
       await this.perform();
     } catch (error) {
-      if (this.signal.aborted || isServiceError(error, 'Unavailable', 'Gone')) throw error;
+      if (this.signal.aborted || isServiceError(error, 'Gone')) throw error;
       const { step } = this.meter;
       logger.warn('An import failed and is undone.', { taskId: id, imageId, step, error });
-      await tasks.giveUp(lease.token, whyFailed(this.task, step, error));
+      await this.insist(() => tasks.giveUp(lease.token, whyFailed(this.task, step, error)));
       this.duty = 'undo';
     }
   }
@@ -91,68 +82,47 @@ export class ImportRun {
     this.meter.step = 'clean';
     for (const store of waiting) await this.discard(store);
     if (waiting.length > 0) {
-      const { poured, data } = await this.copy(image, waiting);
+      const { task, meter, signal } = this;
+      const confirm = () => this.insist(() => this.lease.confirm());
+      const { poured, data } = await importCopy(this.parts, { task, image, targets: waiting, meter, signal, confirm });
+      for (const { store, location, error } of poured) {
+        if (location || error?.details['leftovers'] === true) this.dirty.add(store);
+      }
       const failure = poured.find(({ error }) => error)?.error;
       const stored = poured.some(({ location }) => location) || targets.some(({ state }) => state === 'written');
       if (failure && (mustSucceed || !stored)) throw failure;
       this.meter.step = 'finish';
       for (const { store, location, error } of poured) {
-        if (location && data) await tasks.written(lease.token, store, { ...data, location });
+        if (location && data) await this.insist(() => tasks.written(lease.token, store, { ...data, location }));
         else await this.tellFailed(store, error);
       }
     }
     this.meter.step = 'finish';
-    await tasks.finish(id, lease.token);
-  }
-
-  /** One stream for all stores. `data` is known if at least one of them has it all. */
-  private async copy(
-    image: Image,
-    stores: readonly string[],
-  ): Promise<{ poured: Poured[]; data: Omit<ImportedData, 'location'> | undefined }> {
-    const { hashAlgorithm, inspect, sourceOf } = this.parts;
-    const { maxSize, mustSucceed, method } = this.task;
-    this.meter.step = 'read';
-    const source = await sourceOf(this.task, image).open(this.signal);
-    this.meter.step = 'write';
-    const digest = digests(['md5', hashAlgorithm]);
-    // The bytes of an active image have been judged.
-    const inspection = method === 'copy-image' ? undefined : inspect(image);
-    let facts: Omit<ImportedData, 'location' | 'size'> | undefined;
-    const settled = atTheEnd(async () => {
-      this.meter.step = 'inspect';
-      const { virtualSize } = inspection?.judge() ?? image;
-      const hex: Readonly<Record<string, string>> = digest.result();
-      facts = {
-        virtualSize,
-        checksum: hex['md5']!,
-        osHashAlgo: hashAlgorithm,
-        osHashValue: hex[hashAlgorithm]!,
-      };
-      if (method === 'copy-image') assertSame(image, facts);
-      await this.lease.confirm();
-      this.meter.step = 'write';
-    });
-    const taps = [digest, ...(inspection ? [inspection.tap] : []), settled];
-    const data = taps.reduce((bytes, tap) => tap.through(bytes), this.meter.through(source.data, source.size));
-    const writing = { id: image.id, data, size: source.size, maxSize, signal: this.signal, allOrNothing: mustSucceed };
-    const poured = await pour(this.parts.stores, stores, writing);
-    for (const { store, location, error } of poured) {
-      if (location || error?.details['leftovers'] === true) this.dirty.add(store);
-    }
-    const size = poured.find(({ location }) => location)?.size;
-    return { poured, data: facts && size !== undefined ? { ...facts, size } : undefined };
+    await this.insist(() => tasks.finish(id, lease.token));
   }
 
   private async tellFailed(store: string, error: ServiceError | undefined): Promise<void> {
     await this.discard(store);
-    await this.parts.tasks.failed(this.task.lease.token, store, whyFailed(this.task, 'write', error));
+    const reason = whyFailed(this.task, 'write', error);
+    await this.insist(() => this.parts.tasks.failed(this.task.lease.token, store, reason));
   }
 
   private async undo(): Promise<void> {
     this.meter.step = 'undo';
     for (const store of this.dirty) await this.discard(store);
-    await this.parts.tasks.undone(this.task.id, this.task.lease.token);
+    await this.insist(() => this.parts.tasks.undone(this.task.id, this.task.lease.token));
+  }
+
+  /** A registry that is away for a moment must not fail an import: it is asked again as long as the lease holds. */
+  private async insist<T>(call: () => Promise<T>): Promise<T> {
+    for (;;) {
+      try {
+        return await call();
+      } catch (error) {
+        if (!isServiceError(error, 'Unavailable') || this.signal.aborted) throw error;
+        await delay(pause, undefined, { signal: this.signal });
+      }
+    }
   }
 
   private async discard(store: string): Promise<void> {
@@ -170,12 +140,4 @@ export class ImportRun {
     if (!this.stop.aborted && !this.lease.signal.aborted && !isServiceError(error, 'Gone')) return;
     await tasks.release(this.task.lease.token).catch(() => undefined);
   }
-}
-
-/** Refuses to call copies what is not the same. */
-function assertSame(image: Image, copy: Pick<Image, 'checksum' | 'osHashAlgo' | 'osHashValue'>): void {
-  const sameDigest = image.checksum === null || image.checksum === copy.checksum;
-  const comparable = image.osHashAlgo === copy.osHashAlgo && image.osHashValue !== null;
-  if (sameDigest && (!comparable || image.osHashValue === copy.osHashValue)) return;
-  throw new ServiceError('UnsafeImage', 'The stored data is not what the checksums of the image say: it is damaged.');
 }

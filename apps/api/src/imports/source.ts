@@ -1,4 +1,5 @@
 import type { Bytes } from '@glance/store';
+import type { ReadableData } from './import-plugin.js';
 
 /** Where the bytes of an import come from: a web server, the staging area, a copy in another store. */
 export interface Source {
@@ -8,6 +9,8 @@ export interface Source {
    * mend; data that ends early, or is not `size` bytes, fails while it is read.
    */
   open(signal: AbortSignal): Promise<SourceData>;
+  /** The same, for plugins; absent where reading it twice would mean fetching it twice. */
+  readable?(signal: AbortSignal): Promise<ReadableData>;
 }
 
 interface SourceData {

@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { type ClaimedTask, type Image, ServiceError } from '@glance/domain';
 import type { Stores } from '@glance/store';
 import type { Source } from './source.js';
@@ -19,10 +20,18 @@ export function importSources(stores: Stores, staging: StagingArea): (task: Clai
 }
 
 function stagedSource(staging: StagingArea, { staged }: ClaimedTask): Source {
+  const where = (): string => {
+    if (staged) return staged.location.url;
+    throw new ServiceError('DataNotFound', 'The staged data is gone.');
+  };
+  const open = (signal: AbortSignal) => staging.store.read(where(), { signal });
   return {
-    async open(signal) {
-      if (!staged) throw new ServiceError('DataNotFound', 'The staged data is gone.');
-      return staging.store.read(staged.location.url, { signal });
+    open,
+    async readable(signal) {
+      const url = where();
+      const size = await staging.store.size(url, signal);
+      const file = url.startsWith('file:') ? fileURLToPath(url) : undefined;
+      return { size, ...(file !== undefined && { file }), open: async (reading) => (await open(reading)).data };
     },
   };
 }

@@ -3,6 +3,7 @@ import type { ApiSettings } from '../config.js';
 import type { Traffic } from '../http/traffic.js';
 import { inspectImage } from '../images/inspect-image.js';
 import { ImportEngine } from './import-engine.js';
+import { Scratch } from './scratch.js';
 import { importSources } from './sources.js';
 import { StagingArea } from './staging-area.js';
 
@@ -30,6 +31,8 @@ export function startImports(settings: ApiSettings, parts: ApiParts, traffic: Tr
     hashAlgorithm: settings.hashingAlgorithm,
     inspect: inspectImage(settings, logger),
     sourceOf: importSources(stores, staging),
+    plugins: [],
+    scratch: new Scratch(parts.staging.scratchDirectory),
   });
   return { staging, engine };
 }

@@ -4,6 +4,9 @@ const steps: Readonly<Record<string, string>> = {
   read: 'opening the data',
   write: 'writing the data',
   inspect: 'inspecting the data',
+  image_conversion: 'the conversion',
+  image_decompression: 'the decompression',
+  inject_image_metadata: 'adding metadata',
 };
 
 /** Why an import failed, for the owner of the image: at which step, what it was, and what to do about it. */
@@ -12,7 +15,8 @@ export function whyFailed({ method }: Pick<ClaimedTask, 'method'>, step: string,
   const what = known
     ? error.message
     : 'Something went wrong in the service; its log has more under the id of this task.';
-  return `The import failed at ${steps[step] ?? step}: ${what} ${remedies[method]}`;
+  const where = isServiceError(error, 'UnsafeImage') ? 'inspect' : step;
+  return `The import failed at ${steps[where] ?? where}: ${what} ${remedies[method]}`;
 }
 
 const remedies: Readonly<Record<ClaimedTask['method'], string>> = {

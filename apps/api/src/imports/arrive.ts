@@ -1,0 +1,91 @@
+import { createReadStream } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type ClaimedTask, type Image, type ImportedData, ServiceError } from '@glance/domain';
+import type { Bytes } from '@glance/store';
+import type { ImportPlugin, ReadableData } from './import-plugin.js';
+import type { Meter } from './meter.js';
+import { runPlugins } from './run-plugins.js';
+import type { ScratchDirectory } from './scratch.js';
+import type { Source } from './source.js';
+
+/** Bytes as they are to be stored, and what the plugins have changed of the image. */
+export interface Arrival {
+  readonly data: Bytes;
+  readonly size: number | undefined;
+  readonly changes: Pick<ImportedData, 'diskFormat' | 'containerFormat' | 'properties'>;
+}
+
+export interface ArrivalWork {
+  readonly task: ClaimedTask;
+  readonly image: Image;
+  readonly plugins: readonly ImportPlugin[];
+  readonly scratch: ScratchDirectory;
+  readonly meter: Meter;
+  readonly signal: AbortSignal;
+}
+
+/** Opens the source; with plugins, lets them at the whole of it first. */
+export async function arrive(source: Source, work: ArrivalWork): Promise<Arrival> {
+  const { task, image, plugins, scratch, meter, signal } = work;
+  if (plugins.length === 0) return { ...(await source.open(signal)), changes: {} };
+  const data = source.readable ? await source.readable(signal) : await download(source, work);
+  const progress = (done: number): void => meter.reached(done);
+  const watched = plugins.map((plugin): ImportPlugin => ({
+    name: plugin.name,
+    async run(given) {
+      meter.step = plugin.name;
+      meter.begin(given.data.size);
+      return plugin.run(given);
+    },
+  }));
+  const { roles, maxSize } = task;
+  const given = { image, roles, data, scratch: () => scratch.path(), maxSize, signal, progress };
+  const prepared = await runPlugins(watched, given);
+  return {
+    data: await prepared.data.open(signal),
+    size: prepared.data.size,
+    changes: changesOf(image, prepared.image),
+  };
+}
+
+function changesOf(before: Image, after: Pick<Image, 'diskFormat' | 'containerFormat' | 'properties'>) {
+  const { diskFormat, containerFormat } = after;
+  const changed = Object.entries(after.properties).filter(([name, value]) => value !== before.properties[name]);
+  const properties = Object.fromEntries(changed.map(([name, value]) => [name, value ?? '']));
+  return {
+    ...(diskFormat !== null && diskFormat !== before.diskFormat && { diskFormat }),
+    ...(containerFormat !== null && containerFormat !== before.containerFormat && { containerFormat }),
+    ...(changed.length > 0 && { properties }),
+  };
+}
+
+/** Plugins look at data more than once, and a source on the network can be had once. */
+async function download(source: Source, { task, scratch, meter, signal }: ArrivalWork): Promise<ReadableData> {
+  const { size, data } = await source.open(signal);
+  const file = join(await scratch.path(), 'source');
+  let written = 0;
+  {
+    await using target = await open(file, 'wx', 0o600);
+    for await (const chunk of meter.through(data, size)) {
+      signal.throwIfAborted();
+      if (written + chunk.length > task.maxSize) throw tooLarge(task.maxSize);
+      await writeAll(target, chunk, written);
+      written += chunk.length;
+    }
+  }
+  return {
+    size: written,
+    file,
+    open: async (reading) => createReadStream(file, { signal: reading, highWaterMark: 1024 * 1024 }),
+  };
+}
+
+const tooLarge = (maxSize: number): ServiceError =>
+  new ServiceError('LimitExceeded', `The data is larger than the ${maxSize} bytes that are allowed.`);
+
+async function writeAll(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  for (let done = 0; done < bytes.length;) {
+    done += (await file.write(bytes, done, bytes.length - done, position + done)).bytesWritten;
+  }
+}

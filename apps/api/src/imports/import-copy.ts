@@ -1,0 +1,85 @@
+import { type ClaimedTask, type Image, type ImportedData, ServiceError } from '@glance/domain';
+import { digests, type Stores } from '@glance/store';
+import { atTheEnd } from '../images/at-the-end.js';
+import type { Inspection } from '../images/inspect-image.js';
+import type { Meter } from './meter.js';
+import { type Poured, pour } from './pour.js';
+import { type Arrival, arrive } from './arrive.js';
+import type { ImportPlugin } from './import-plugin.js';
+import type { Scratch } from './scratch.js';
+import type { Source } from './source.js';
+
+export interface CopyParts {
+  readonly stores: Stores;
+  /** Computes `os_hash_value`. */
+  readonly hashAlgorithm: string;
+  readonly inspect: (image: Image) => Inspection;
+  /** Where the bytes of a task come from. */
+  readonly sourceOf: (task: ClaimedTask, image: Image) => Source;
+  /** In the order in which they run. */
+  readonly plugins: readonly ImportPlugin[];
+  readonly scratch: Scratch;
+}
+
+export interface CopyWork {
+  readonly task: ClaimedTask;
+  readonly image: Image;
+  readonly targets: readonly string[];
+  readonly meter: Meter;
+  readonly signal: AbortSignal;
+  /** Called after the last byte, before any store publishes it. */
+  readonly confirm: () => Promise<void>;
+}
+
+export interface Copied {
+  readonly poured: readonly Poured[];
+  /** Known if at least one store has it all. */
+  readonly data: Omit<ImportedData, 'location'> | undefined;
+}
+
+/** From the source of a task, through the plugins, into all of its stores, as one stream. */
+export async function importCopy(parts: CopyParts, work: CopyWork): Promise<Copied> {
+  const { task, image, meter } = work;
+  meter.step = 'read';
+  const source = parts.sourceOf(task, image);
+  // What lies in a store has been through the plugins.
+  const plugins = task.method === 'copy-image' ? [] : parts.plugins;
+  await using scratch = parts.scratch.of(task.id);
+  const arrival = await arrive(source, { ...work, plugins, scratch });
+  meter.step = 'write';
+  return await store(parts, work, arrival);
+}
+
+async function store(parts: CopyParts, work: CopyWork, arrival: Arrival): Promise<Copied> {
+  const { task, meter, signal, targets } = work;
+  const { hashAlgorithm, inspect, stores } = parts;
+  const image = { ...work.image, ...arrival.changes };
+  const digest = digests(['md5', hashAlgorithm]);
+  // The bytes of an active image have been judged.
+  const inspection = task.method === 'copy-image' ? undefined : inspect(image);
+  let facts: Omit<ImportedData, 'location' | 'size'> | undefined;
+  const settled = atTheEnd(async () => {
+    meter.step = 'inspect';
+    const { virtualSize } = inspection?.judge() ?? image;
+    const hex: Readonly<Record<string, string>> = digest.result();
+    const hashes = { checksum: hex['md5']!, osHashAlgo: hashAlgorithm, osHashValue: hex[hashAlgorithm]! };
+    if (!inspection) assertSame(image, hashes);
+    facts = { virtualSize, ...hashes, ...arrival.changes };
+    await work.confirm();
+    meter.step = 'write';
+  });
+  const taps = [digest, ...(inspection ? [inspection.tap] : []), settled];
+  const data = taps.reduce((bytes, tap) => tap.through(bytes), meter.through(arrival.data, arrival.size));
+  const { maxSize, mustSucceed: allOrNothing } = task;
+  const poured = await pour(stores, targets, { id: image.id, data, size: arrival.size, maxSize, signal, allOrNothing });
+  const size = poured.find(({ location }) => location)?.size;
+  return { poured, data: facts && size !== undefined ? { ...facts, size } : undefined };
+}
+
+/** Refuses to call copies what is not the same. */
+function assertSame(image: Image, copy: Pick<Image, 'checksum' | 'osHashAlgo' | 'osHashValue'>): void {
+  const sameDigest = image.checksum === null || image.checksum === copy.checksum;
+  const comparable = image.osHashAlgo === copy.osHashAlgo && image.osHashValue !== null;
+  if (sameDigest && (!comparable || image.osHashValue === copy.osHashValue)) return;
+  throw new ServiceError('UnsafeImage', 'The stored data is not what the checksums of the image say: it is damaged.');
+}
