@@ -106,14 +106,18 @@ export async function storePlaces(config: Config): Promise<Placed[]> {
 export async function openStores(config: Config, logger: Logger): Promise<Stores> {
   const { plans, defaultId, named, missing } = plan(config);
   for (const kind of missing) logger.warn(`Stores of the kind ${kind} are not in this version and left out.`);
+  const apart: { id: string; place: string }[] = [];
   const configured = await Promise.all(
     plans.map(async ({ id, kind, place }): Promise<ConfiguredStore> => {
       const driver: StoreDriverModule = await drivers[kind]();
-      const store = new Store(driver.create(config.read(driver.options, place)));
+      const settings: Readonly<Record<string, unknown>> = config.read(driver.options, place);
+      apart.push({ id, place: JSON.stringify([kind, ...places.map((name) => settings[name])]) });
+      const store = new Store(driver.create(settings));
       const { storeDescription: description } = config.read(namedStoreOptions, place);
       return { id, schemes: driver.schemes, store, ...(named && description !== undefined && { description }) };
     }),
   );
+  assertApart(apart);
   await Promise.all(
     configured.map(({ id, store }) =>
       store.open().catch((error: unknown) => {
@@ -124,6 +128,17 @@ export async function openStores(config: Config, logger: Logger): Promise<Stores
   );
   return new Stores(configured, { defaultId, named });
 }
+
+/** Two stores in one place would each take the other's copy of an image for what a dead process has left. */
+function assertApart(stores: readonly { readonly id: string; readonly place: string }[]): void {
+  for (const [index, { id, place }] of stores.entries()) {
+    const other = stores.slice(0, index).find((each) => each.place === place);
+    if (other) throw new ConfigError([`[${other.id}] and [${id}] are the same place; stores must lie apart`]);
+  }
+}
+
+/** The options that say where a store is. */
+const places = ['filesystemStoreDatadir', 'rbdStoreCephConf', 'rbdStorePool'];
 
 /** Opens one store of files, in `directory`, for the launcher. */
 export async function openFileStore(config: Config, directory: string): Promise<Stores> {
