@@ -118,6 +118,23 @@ described('a replica that is killed in the middle of an import', { timeout: 600_
     await first.start();
   });
 
+  it.each([
+    ['database', (scene: Scene) => scene.installation.mariadb],
+    ['broker', (scene: Scene) => scene.installation.rabbitmq],
+  ])('is no worse than a %s that is killed: the import ends', async (_, serverOf) => {
+    const [first] = it1.replicas;
+    const server = serverOf(it1);
+    const id = await it1.images.create();
+    await stage(first, id);
+    expect((await importOf(first, id)).status).toBe(202);
+    await delay(100);
+    await server.kill();
+    await delay(8_000);
+    await server.start();
+    await until('the service answers', async () => (await it1.images.show(id)).status === 200);
+    expect(await expectOrder(it1, id)).toBe('active');
+  });
+
   it('when the import was cancelled leaves the image queued', async () => {
     const [first] = it1.replicas;
     const id = await it1.images.create();
