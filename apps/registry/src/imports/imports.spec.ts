@@ -7,7 +7,7 @@ import {
   type Tasks,
 } from '@glance/domain';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { noOutbox } from '../notifications/outbox.js';
+import { noOutbox, Outbox } from '../notifications/outbox.js';
 import { databaseKinds } from '../testing/database.js';
 import { admin, alice, bob, formats, stored, TestRegistry } from '../testing/registry.js';
 
@@ -315,6 +315,32 @@ describe.each(databaseKinds)('imports on $name', (kind) => {
       await tasks.beginImport(admin, id, copy(['a', 'file'], { allStores: true }));
       expect((await claim()).targets).toEqual([{ store: 'a', state: 'waiting' }]);
     });
+  });
+
+  it('tell what becomes of image and task', async () => {
+    const outbox = new Outbox({ drivers: ['messagingv2'], disabled: [] }, () => registry.now);
+    tasks = registry.tasks({}, outbox);
+    const told = async (): Promise<string[]> => {
+      const rows = await registry.database.rows<{ event_type: string; priority: string; payload: string }>(
+        'SELECT event_type, priority, payload FROM notification_outbox ORDER BY id',
+      );
+      await registry.database.run('DELETE FROM notification_outbox');
+      for (const { payload } of rows) expect(payload).not.toContain('example.org');
+      return rows.map(({ event_type: type, priority }) => (priority === 'INFO' ? type : `${type} ${priority}`));
+    };
+    const good = await begun();
+    const { lease } = await claim();
+    await tasks.written(lease.token, 'file', dataIn('file', good.id));
+    await tasks.finish(good.task, lease.token);
+    expect(await told()).toEqual([
+      ...['image.update', 'image.prepare', 'task.create', 'task.run', 'task.processing', 'image.update'],
+      ...['image.upload', 'image.activate', 'image.update', 'task.success'],
+    ]);
+    const bad = await begun();
+    const failing = await claim();
+    await tasks.giveUp(failing.lease.token, 'No luck.');
+    await tasks.undone(bad.task, failing.lease.token);
+    expect((await told()).slice(5)).toEqual(['image.update', 'image.upload ERROR', 'task.failure']);
   });
 
   describe('the queue', () => {
