@@ -28,6 +28,12 @@ export class ImageApi {
     return (await this.#call('GET', path, 200)).text();
   }
 
+  /** Has what is staged for an image imported. */
+  async importStaged(id: string): Promise<void> {
+    const body = JSON.stringify({ method: { name: 'glance-direct' } });
+    await this.#call('POST', `/v2/images/${id}/import`, 202, body);
+  }
+
   async delete(id: string): Promise<void> {
     await this.#call('DELETE', `/v2/images/${id}`, 204);
   }

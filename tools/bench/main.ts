@@ -7,10 +7,11 @@ import { cpuSeconds, machineCpuSeconds } from './process-tree.js';
 import { printSection, printTable } from './report.js';
 import type { Bench, Section, SectionResult } from './section.js';
 import { data } from './sections/data.js';
+import { imports } from './sections/imports.js';
 import { metadata } from './sections/metadata.js';
 import { type Target, attach, startOurs } from './target.js';
 
-const sections: readonly Section[] = [metadata, data];
+const sections: readonly Section[] = [metadata, data, imports];
 
 // Ctrl-C in a terminal also reaches npm and bench.mjs, which passes it on: only the first one counts.
 let doing = '';

@@ -104,6 +104,7 @@ function configuration(directory: string, port: number): string {
 bind_host = 127.0.0.1
 bind_port = ${port}
 log_file = ${directory}/glance-api.log
+node_staging_uri = file://${directory}/staging
 [database]
 connection = sqlite:///${directory}/glance.sqlite
 [glance_store]
