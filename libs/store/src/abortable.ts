@@ -4,7 +4,7 @@ import type { Bytes } from './bytes.js';
  * The same bytes, until `signal` fires: then a waiting consumer gets `reason()` at once, even if the source never
  * answers, and the source is told to stop.
  */
-export function abortable(data: Bytes, signal: AbortSignal, reason: () => unknown): Bytes {
+export function abortable(data: Bytes, signal: AbortSignal, reason: () => Error): Bytes {
   return { [Symbol.asyncIterator]: () => new AbortableIterator(data, signal, reason) };
 }
 
@@ -13,18 +13,21 @@ export function abortable(data: Bytes, signal: AbortSignal, reason: () => unknow
 class AbortableIterator implements AsyncIterator<Uint8Array, undefined> {
   readonly #data: Bytes;
   readonly #signal: AbortSignal;
-  readonly #reason: () => unknown;
+  readonly #reason: () => Error;
   #iterator: AsyncIterator<Uint8Array> | undefined;
   #pending: PromiseWithResolvers<IteratorResult<Uint8Array, undefined>> | undefined;
   #over = false;
+  #aborted = false;
 
-  constructor(data: Bytes, signal: AbortSignal, reason: () => unknown) {
+  constructor(data: Bytes, signal: AbortSignal, reason: () => Error) {
     this.#data = data;
     this.#signal = signal;
     this.#reason = reason;
   }
 
   next(): Promise<IteratorResult<Uint8Array, undefined>> {
+    // Not the end: who was busy when it fired would take what it has for everything.
+    if (this.#aborted) return Promise.reject(this.#reason());
     if (this.#over) return Promise.resolve({ done: true, value: undefined });
     const pending = (this.#pending = Promise.withResolvers<IteratorResult<Uint8Array, undefined>>());
     if (!this.#iterator) {
@@ -62,6 +65,7 @@ class AbortableIterator implements AsyncIterator<Uint8Array, undefined> {
 
   readonly #abort = (): void => {
     this.#finish();
+    this.#aborted = true;
     this.#pending?.reject(this.#reason());
     // Takes effect once the source answers, if ever.
     Promise.resolve(this.#iterator?.return?.()).catch(() => undefined);

@@ -69,7 +69,7 @@ export class ImportRun {
       if (this.signal.aborted || isServiceError(error, 'Gone')) throw error;
       const { step } = this.meter;
       logger.warn('An import failed and is undone.', { taskId: id, imageId, step, error });
-      await this.insist(() => tasks.giveUp(lease.token, whyFailed(this.task, step, error)));
+      await this.insist(() => tasks.giveUp(lease.token, whyFailed(this.task.method, step, error)));
       this.duty = 'undo';
     }
   }
@@ -103,7 +103,7 @@ export class ImportRun {
 
   private async tellFailed(store: string, error: ServiceError | undefined): Promise<void> {
     await this.discard(store);
-    const reason = whyFailed(this.task, 'write', error);
+    const reason = whyFailed('one store', 'write', error);
     await this.insist(() => this.parts.tasks.failed(this.task.lease.token, store, reason));
   }
 

@@ -50,6 +50,16 @@ describe('pouring', () => {
     expect(held('3')).toEqual([undefined, 'there', undefined]);
   });
 
+  it('says why the first one failed of those that were stopped while they were busy', async () => {
+    drivers.a.onChunk = () => new Promise((resolve) => setTimeout(resolve, 20));
+    drivers.b.onChunk = () => {
+      throw new ServiceError('StorageFull', 'No room.');
+    };
+    const poured = await pour(stores, ['a', 'b'], pouring('6'));
+    drivers.a.onChunk = drivers.b.onChunk = () => undefined;
+    expect(poured.map(({ error }) => error?.message)).toEqual(['No room.', 'No room.']);
+  });
+
   it('copies what another store has', async () => {
     const location = { url: 'memory://1', metadata: { store: 'a' } };
     const { size, data } = await storedSource(stores, [location]).open(AbortSignal.timeout(60_000));

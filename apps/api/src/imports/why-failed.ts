@@ -10,16 +10,19 @@ const steps: Readonly<Record<string, string>> = {
 };
 
 /** Why an import failed, for the owner of the image: at which step, what it was, and what to do about it. */
-export function whyFailed({ method }: Pick<ClaimedTask, 'method'>, step: string, error: unknown): string {
+export function whyFailed(remedy: Remedy, step: string, error: unknown): string {
   const known = isServiceError(error) && error.code !== 'Internal';
   const what = known
     ? error.message
     : 'Something went wrong in the service; its log has more under the id of this task.';
   const where = isServiceError(error, 'UnsafeImage') ? 'inspect' : step;
-  return `The import failed at ${steps[where] ?? where}: ${what} ${remedies[method]}`;
+  return `The import failed at ${steps[where] ?? where}: ${what} ${remedies[remedy]}`;
 }
 
-const remedies: Readonly<Record<ClaimedTask['method'], string>> = {
+type Remedy = ClaimedTask['method'] | 'one store';
+
+const remedies: Readonly<Record<Remedy, string>> = {
+  'one store': 'The other stores have the image; remove the cause and copy it there.',
   'glance-direct': 'The image is queued again; remove the cause, stage the data and import it once more.',
   'web-download': 'The image is queued again; remove the cause and import it once more.',
   'glance-download': 'The image is queued again; remove the cause and import it once more.',
