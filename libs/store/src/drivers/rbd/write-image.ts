@@ -20,7 +20,7 @@ export async function writeImage(image: Image, data: Bytes, { sparse, buffers, s
   const lease = buffers.lease({ own: 1, most: inFlight + 1 });
   const writer = new Writer(image, lease, sparse);
   const either = AbortSignal.any([signal, writer.failed]);
-  const reason = (): unknown => (writer.failed.aborted ? writer.failed.reason : cancellation(signal));
+  const reason = (): Error => (writer.failed.aborted ? (writer.failed.reason as Error) : cancellation(signal));
   try {
     for await (const chunk of abortable(data, either, reason)) await writer.write(chunk, either, reason);
     await writer.end();
