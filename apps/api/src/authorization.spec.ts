@@ -41,7 +41,7 @@ const as = (persona: Persona, method: string, path: string, body?: unknown): Pro
   const type =
     method === 'PATCH'
       ? 'application/openstack-images-v2.1-json-patch'
-      : path.endsWith('/file') && 'application/octet-stream';
+      : /\/(file|stage)$/.test(path) && 'application/octet-stream';
   const headers = { 'x-persona': persona.name, ...(type && { 'content-type': type }) };
   return service.ask(method, path, { headers, ...(body !== undefined && { body }) });
 };
@@ -80,7 +80,7 @@ async function outcomeOf(row: Row, persona: Persona, kind: ImageKind): Promise<O
     .replace('{own}', persona.project ?? 'nobody')
     .replace('{accepted}', 'accepted');
   const list = row.path.startsWith('/v2/images') && !row.path.includes('{id}');
-  const body = row.path.endsWith('/file') && row.method === 'PUT' ? 'data' : row.body;
+  const body = /\/(file|stage)$/.test(row.path) && row.method === 'PUT' ? 'data' : row.body;
   const answer = await as(
     persona,
     row.method,

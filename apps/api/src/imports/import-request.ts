@@ -15,6 +15,7 @@ export function importRequest(
   const { method } = body;
   if (!isObject(method)) throw invalid('The request must have a "method", an object with a "name".');
   const name = methodOf(method['name'], enabled);
+  const source = sourceOf(name, method);
   const allStores = flag(body, 'all_stores', false);
   const mustSucceed = flag(body, 'all_stores_must_succeed', true);
   if (!mustSucceed && !stores.named) {
@@ -29,7 +30,7 @@ export function importRequest(
     allStores,
     named: stores.named,
     mustSucceed,
-    source: method,
+    source,
     input: { import_req: shown, backend: stores.named ? targets : [null] },
   };
 }
@@ -41,6 +42,28 @@ function methodOf(name: unknown, enabled: readonly string[]): ImportMethod {
   throw invalid(
     `The import method "${name}" is not known or not enabled here. Enabled: ${enabled.join(', ') || 'none'}.`,
   );
+}
+
+/** What a method needs besides its name. */
+function sourceOf(name: ImportMethod, method: JsonObject): JsonObject {
+  if (name === 'web-download')
+    return { ...method, uri: webAddress(method['uri'], 'The method web-download needs a "uri"') };
+  if (name !== 'glance-download') return method;
+  const { glance_region: region, glance_image_id: id, glance_service_interface: service = 'public' } = method;
+  if (typeof region !== 'string') throw invalid('The method glance-download needs a "glance_region".');
+  if (typeof id !== 'string' || !uuid.test(id))
+    throw invalid('The method glance-download needs a "glance_image_id", a UUID.');
+  if (typeof service !== 'string') throw invalid('"glance_service_interface" must be a text such as "public".');
+  return { ...method, glance_service_interface: service };
+}
+
+const uuid = /^[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}$/i;
+
+/** An http or https URL; `missing` begins the sentence about one that is none. */
+export function webAddress(value: unknown, missing: string): string {
+  const url = typeof value === 'string' ? URL.parse(value) : null;
+  if (typeof value === 'string' && (url?.protocol === 'http:' || url?.protocol === 'https:')) return value;
+  throw invalid(`${missing}: a URL that begins with http:// or https://.`);
 }
 
 function flag(body: JsonObject, name: string, otherwise: boolean): boolean {

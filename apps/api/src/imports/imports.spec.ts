@@ -167,6 +167,9 @@ describe('a request to import', () => {
     ['without a name', { method: {} }],
     ['by an unknown method', { method: { name: 'teleport' } }],
     ['by a method that is not enabled', { method: { name: 'glance-download' } }],
+    ['from the web without a URL', { method: { name: 'web-download' } }],
+    ['from a file', { method: { name: 'web-download', uri: 'file:///etc/passwd' } }],
+    ['from what is no URL', { method: { name: 'web-download', uri: 'http://' } }],
     ['with all_stores that is no boolean', { method: { name: 'glance-direct' }, all_stores: 'yes' }],
     [
       'that may fail in part with a single store',

@@ -51,11 +51,14 @@ describe('pouring', () => {
   });
 
   it('says why the first one failed of those that were stopped while they were busy', async () => {
-    drivers.a.onChunk = () => new Promise((resolve) => setTimeout(resolve, 20));
+    const broken = Promise.withResolvers<void>();
+    drivers.a.onChunk = () => broken.promise;
     drivers.b.onChunk = () => {
       throw new ServiceError('StorageFull', 'No room.');
     };
-    const poured = await pour(stores, ['a', 'b'], pouring('6'));
+    const poured = await pour(stores, ['a', 'b'], pouring('6'), async ({ store }) => {
+      if (store === 'b') broken.resolve();
+    });
     drivers.a.onChunk = drivers.b.onChunk = () => undefined;
     expect(poured.map(({ error }) => error?.message)).toEqual(['No room.', 'No room.']);
   });

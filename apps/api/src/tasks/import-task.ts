@@ -3,6 +3,7 @@ import type { Stores } from '@glance/store';
 import { isObject } from '../http/json-body.js';
 import type { Formats } from '../images/attributes.js';
 import { newImage } from '../images/new-image.js';
+import { webAddress } from '../imports/import-request.js';
 
 const invalid = (message: string): ServiceError => new ServiceError('Invalid', message);
 
@@ -16,7 +17,7 @@ export function importTask(
   if (type !== 'import') throw invalid('The "type" of a task must be "import": there is no other.');
   if (!isObject(input)) throw invalid('A task must have an "input", an object.');
   const { import_from: uri, import_from_format: format, image_properties: properties } = input;
-  if (typeof uri !== 'string') throw invalid('The input of the task must have "import_from", a URL.');
+  const from = webAddress(uri, 'The input of the task must have "import_from"');
   if (typeof format !== 'string') throw invalid('The input of the task must have "import_from_format".');
   if (!isObject(properties)) throw invalid('The input of the task must have "image_properties", an object.');
   const image = newImage({ disk_format: format, container_format: 'bare', ...properties }, formats);
@@ -29,7 +30,7 @@ export function importTask(
       allStores: false,
       named: stores.named,
       mustSucceed: true,
-      source: { name: 'web-download', uri },
+      source: { name: 'web-download', uri: from },
       input,
     },
   };

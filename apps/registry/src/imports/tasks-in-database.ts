@@ -101,6 +101,7 @@ export class TasksInDatabase implements Tasks {
   async ofImage(caller: Caller, imageId: string): Promise<readonly Task[]> {
     const rights = await this.authorization.of(caller);
     await findVisible(this.database, rights, imageId);
+    if (caller.anonymous) return [];
     return tasksOfImage(this.database, imageId, ownerFor(rights));
   }
 
