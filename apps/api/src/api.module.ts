@@ -21,6 +21,8 @@ import { inspectImage } from './images/inspect-image.js';
 import { ImportsController } from './imports/imports.controller.js';
 import type { Imports } from './imports/start-imports.js';
 import type { StagingPlace } from './imports/staging-area.js';
+import { LocationsController } from './images/locations.controller.js';
+import { ImageLocations } from './images/image-locations.js';
 import { MembersController } from './images/members.controller.js';
 import { TagsController } from './images/tags.controller.js';
 import { MetadefTagsController } from './metadefs/metadef-tags.controller.js';
@@ -79,6 +81,7 @@ export class ApiModule {
       [tokens.engine, front.imports.engine],
       [tokens.stores, stores],
       [tokens.imageData, data],
+      [tokens.imageLocations, new ImageLocations(images, stores, data)],
       [tokens.imageView, view],
       [tokens.settings, settings],
       [tokens.traffic, front.traffic],
@@ -91,6 +94,7 @@ export class ApiModule {
         ImagesController,
         ImageDataController,
         ImportsController,
+        LocationsController,
         MembersController,
         TagsController,
         TasksController,

@@ -34,6 +34,17 @@ const apiOptions = declare('DEFAULT', {
     help: 'The digest that os_hash_value is computed by, beside the md5 in checksum.',
     check: (name) => (isDigestAlgorithm(name) ? undefined : 'a digest such as sha256 or sha512'),
   }),
+  do_secure_hash: flag({
+    default: true,
+    help:
+      'Read data that is registered by the locations API, to know its digests, or to check those that it is said to ' +
+      'have. Otherwise what is said is believed.',
+  }),
+  http_retries: integer({
+    default: 3,
+    min: 0,
+    help: 'How often data that is registered by the locations API, and cannot be read, is tried again.',
+  }),
   show_image_direct_url: flag({
     default: false,
     help: 'Show where the data of an image lies (direct_url). Nova and Cinder clone RBD images by it.',
@@ -41,7 +52,7 @@ const apiOptions = declare('DEFAULT', {
   show_multiple_locations: flag({
     default: false,
     deprecated: 'since Newton; use the locations API',
-    help: 'Show all locations of an image.',
+    help: 'Show all locations of an image, and let them be changed by PATCH.',
   }),
   image_cache_dir: text({
     help: 'Directory of the image cache. Set, it also announces the cache versions of the API.',

@@ -7,6 +7,7 @@ export const tokens = {
   staging: Symbol('StagingArea'),
   engine: Symbol('ImportEngine'),
   imageData: Symbol('ImageData'),
+  imageLocations: Symbol('ImageLocations'),
   stores: Symbol('Stores'),
   settings: Symbol('ApiSettings'),
   traffic: Symbol('Traffic'),

@@ -36,6 +36,7 @@ export const databaseOptions = declare('database', {
 export const registryOptions = declare('DEFAULT', {
   image_property_quota: integer({ default: 128, help: 'Custom properties per image; negative sets no limit.' }),
   image_tag_quota: integer({ default: 128, help: 'Tags per image; negative sets no limit.' }),
+  image_location_quota: integer({ default: 10, help: 'Locations per image; negative sets no limit.' }),
   image_member_quota: integer({ default: 128, help: 'Members per image; negative sets no limit.' }),
   image_size_cap: integer({
     default: 1_099_511_627_776,

@@ -38,6 +38,7 @@ describe('the scrubber', { timeout: 30_000 }, () => {
     const settings = {
       imagePropertyQuota: 128,
       imageTagQuota: 128,
+      imageLocationQuota: 10,
       imageMemberQuota: 128,
       imageSizeCap: 1024 ** 3,
       delayedDelete: false,

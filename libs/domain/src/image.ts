@@ -13,6 +13,22 @@ export interface ImageLocation {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
+/** What the data at a new location is said to be. */
+export interface ClaimedDigests {
+  /** md5, hex. */
+  readonly checksum?: string;
+  readonly osHashAlgo: string;
+  /** Hex, by `osHashAlgo`. */
+  readonly osHashValue: string;
+}
+
+/** Data that lies somewhere already and that an image is to refer to. */
+export interface NewLocation extends ImageLocation {
+  /** Bytes, as its store says; needed where the image is not known to have this location. */
+  readonly size?: number;
+  readonly digests?: ClaimedDigests;
+}
+
 /** What is known of an image. Times are `YYYY-MM-DDTHH:MM:SSZ`, sizes bytes, `minDisk` GiB, `minRam` MiB. */
 export interface Image {
   readonly id: string;
@@ -73,15 +89,18 @@ export type ImageChange =
       readonly value?: string;
       /** Glance: the `add` of the 2.0 patch dialect refuses what exists, that of 2.1 overwrites it. */
       readonly mustNotExist?: boolean;
-    };
+    }
+  /** `add`: behind those that are there. `replace`: the first ones, or other metadata for those that are there. */
+  | { readonly kind: 'locations'; readonly op: 'add' | 'replace'; readonly locations: readonly NewLocation[] };
 
 /** What became known while the bytes of an image were stored. */
 export interface StoredData {
   readonly size: number;
   /** Null where the format does not tell. */
   readonly virtualSize: number | null;
-  readonly checksum: string;
-  readonly osHashAlgo: string;
-  readonly osHashValue: string;
+  /** Null of data that was not read. */
+  readonly checksum: string | null;
+  readonly osHashAlgo: string | null;
+  readonly osHashValue: string | null;
   readonly location: ImageLocation;
 }

@@ -67,6 +67,10 @@ export interface Images {
   show(caller: Caller, id: string): Promise<Image>;
   list(caller: Caller, query: ImageQuery): Promise<ImagePage>;
   update(caller: Caller, id: string, changes: readonly ImageChange[]): Promise<Image>;
+  /** Fails as `update` would, and changes nothing. The sizes of locations may still be unknown. */
+  checkUpdate(caller: Caller, id: string, changes: readonly ImageChange[]): Promise<void>;
+  /** Where the data of an image lies, for services. */
+  locations(caller: Caller, id: string): Promise<readonly ImageLocation[]>;
   addTag(caller: Caller, id: string, tag: string): Promise<void>;
   removeTag(caller: Caller, id: string, tag: string): Promise<void>;
   deactivate(caller: Caller, id: string): Promise<void>;
@@ -90,6 +94,11 @@ export interface Images {
 
   /** The image is gone for everybody; its data is to be erased by whoever holds the lease. */
   beginDelete(caller: Caller, id: string): Promise<Deletion>;
+  /**
+   * One of several locations is gone for everybody; the rest is as with `beginDelete`. By its position, or by the name
+   * of its store.
+   */
+  beginRemoveLocation(caller: Caller, id: string, which: number | string): Promise<Deletion>;
   /** The data is erased. May be repeated. */
   finishDelete(token: string): Promise<void>;
   /** The data cannot be erased because it is in use: the image is back as it was. */
@@ -107,6 +116,8 @@ export const IMAGES = defineContract<Images>('images', {
   show: { timeout: 10_000, idempotent: true },
   list: { timeout: 30_000, idempotent: true },
   update: { timeout: 30_000, idempotent: false },
+  checkUpdate: { timeout: 30_000, idempotent: true },
+  locations: { timeout: 10_000, idempotent: true },
   addTag: { timeout: 10_000, idempotent: true },
   removeTag: { timeout: 10_000, idempotent: false },
   deactivate: { timeout: 10_000, idempotent: true },
@@ -118,6 +129,7 @@ export const IMAGES = defineContract<Images>('images', {
   beginDownload: { timeout: 10_000, idempotent: true },
   finishDownload: { timeout: 10_000, idempotent: false },
   beginDelete: { timeout: 30_000, idempotent: false },
+  beginRemoveLocation: { timeout: 30_000, idempotent: false },
   finishDelete: { timeout: 30_000, idempotent: true },
   cancelDelete: { timeout: 30_000, idempotent: true },
   claimDue: { timeout: 30_000, idempotent: false },

@@ -1,6 +1,6 @@
 import type { Caller } from './caller.js';
 import { defineContract } from './contract.js';
-import type { Image, ImageLocation, StoredData } from './image.js';
+import type { ClaimedDigests, Image, ImageLocation, StoredData } from './image.js';
 import type { Lease, Upload } from './images.js';
 
 export const taskStatuses = ['pending', 'processing', 'success', 'failure'] as const;
@@ -64,6 +64,21 @@ export interface ImportRequest {
   readonly input: JsonObject;
 }
 
+/** How the engine deals with a task: an import by one of the methods, or data that lies somewhere already. */
+export type TaskMethod = ImportMethod | 'add-location';
+
+/** Data that lies in a store already and becomes that of an image, its syntax checked. */
+export interface LocationRequest {
+  readonly location: ImageLocation;
+  /** The store that takes such locations; null if none does. */
+  readonly store: string | null;
+  readonly digests?: ClaimedDigests;
+  /** Whether the data is read to know, or to check, its digests. */
+  readonly hash: boolean;
+  /** What the task shows as its input. */
+  readonly input: JsonObject;
+}
+
 /** Data that is staged, or about to be. */
 export interface StagedData {
   /** The id under which the staging store keeps it. */
@@ -103,7 +118,7 @@ export interface ClaimedTask {
   readonly imageId: string;
   /** As it is now; absent if it is deleted, which leaves nothing but to undo. */
   readonly image?: Image;
-  readonly method: ImportMethod;
+  readonly method: TaskMethod;
   readonly source: JsonObject;
   readonly targets: readonly ImportTarget[];
   readonly mustSucceed: boolean;
@@ -152,6 +167,8 @@ export interface Tasks {
 
   /** Locks the image and queues the import. Undefined when there is nothing to do. */
   beginImport(caller: Caller, imageId: string, request: ImportRequest): Promise<Task | undefined>;
+  /** Locks the image and queues the look at data that lies somewhere already. */
+  beginLocation(caller: Caller, imageId: string, request: LocationRequest): Promise<Task>;
   /** Fails with `Forbidden` unless the caller may use the older tasks API, and create tasks by it. */
   assertMayCreate(caller: Caller): Promise<void>;
   show(caller: Caller, id: string): Promise<Task>;
@@ -169,6 +186,8 @@ export interface Tasks {
   written(token: string, store: string, data: ImportedData): Promise<void>;
   /** One store will not have the data, and holds nothing of it. May be repeated. */
   failed(token: string, store: string, reason: string): Promise<void>;
+  /** The digests of an image whose data was registered without them. May be repeated. */
+  hashed(token: string, digests: ClaimedDigests): Promise<void>;
   /** No store is waiting any more, and enough have the data. May be repeated. */
   finish(id: string, token: string): Promise<void>;
   /** From now on the duty is to undo. May be repeated. */
@@ -185,6 +204,7 @@ export const TASKS = defineContract<Tasks>('tasks', {
   abandonedStaging: { timeout: 10_000, idempotent: true },
   forgetStaging: { timeout: 10_000, idempotent: true },
   beginImport: { timeout: 30_000, idempotent: false },
+  beginLocation: { timeout: 30_000, idempotent: false },
   assertMayCreate: { timeout: 10_000, idempotent: true },
   show: { timeout: 10_000, idempotent: true },
   list: { timeout: 30_000, idempotent: true },
@@ -194,6 +214,7 @@ export const TASKS = defineContract<Tasks>('tasks', {
   heartbeat: { timeout: 10_000, idempotent: true },
   written: { timeout: 30_000, idempotent: true },
   failed: { timeout: 30_000, idempotent: true },
+  hashed: { timeout: 30_000, idempotent: true },
   finish: { timeout: 30_000, idempotent: true },
   giveUp: { timeout: 30_000, idempotent: true },
   undone: { timeout: 30_000, idempotent: true },

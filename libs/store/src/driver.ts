@@ -39,6 +39,11 @@ export interface StoreDriver {
   size(url: string, signal: AbortSignal): Promise<number>;
   delete(url: string, signal: AbortSignal): Promise<void>;
   /**
+   * Whether `url` is in this store, and may be registered by clients as where the data of an image lies. Absent: they
+   * may register nothing. Without a look at what is there.
+   */
+  accepts?(url: string): boolean;
+  /**
    * Removes all that a `write` of `id` has left in a process that died, half-written or complete. Nothing there is no
    * error. Only for an id that no image refers to.
    */

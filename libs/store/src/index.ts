@@ -1,5 +1,5 @@
 export * from './bytes.js';
-export { digests, isDigestAlgorithm } from './digests/digests.js';
+export { digests, digestSize, isDigestAlgorithm } from './digests/digests.js';
 export * from './driver.js';
 export * from './drivers.js';
 export * from './store.js';

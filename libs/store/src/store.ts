@@ -102,6 +102,11 @@ export class Store {
     };
   }
 
+  /** Whether clients may register what is at `url`, which then is this store's. */
+  accepts(url: string): boolean {
+    return this.#driver.accepts?.(url) ?? false;
+  }
+
   /** Bytes of what is at `url`. */
   async size(url: string, signal: AbortSignal): Promise<number> {
     return settled(this.#driver.size(url, signal), signal).catch(fail);

@@ -119,6 +119,21 @@ export class Stores {
     }
   }
 
+  /** Bytes of what is at a location. */
+  async size(location: ImageLocation, signal: AbortSignal): Promise<number> {
+    return this.#storeOf(location).size(location.url, signal);
+  }
+
+  /** The id of the store that clients may register `url` in: the preferred one, the default, or another; or none. */
+  accepting(url: string, preferred = this.defaultId): string | undefined {
+    const scheme = schemeOf(url);
+    const ids = new Set([preferred, this.defaultId, ...this.ids]);
+    return [...ids].find((id) => {
+      const configured = this.#stores.get(id);
+      return configured?.schemes.includes(scheme) === true && configured.store.accepts(url);
+    });
+  }
+
   /** Removes all that an interrupted write of `id` left in a store. Only for an id that no image refers to. */
   async discard(store: string, id: string, signal: AbortSignal): Promise<void> {
     await this.get(store).discard(id, signal);
@@ -127,11 +142,15 @@ export class Stores {
   // A store that was renamed or is the only one now still has its data: then the scheme tells.
   #storeOf({ url, metadata }: ImageLocation): Store {
     const named = this.#stores.get(metadata['store'] ?? '');
-    const scheme = /^[a-z][a-z0-9+.-]*(?=:)/i.exec(url)?.[0].toLowerCase() ?? '';
+    const scheme = schemeOf(url);
     const defaultFirst = [this.#stores.get(this.defaultId), ...this.#stores.values()];
     const found = [named, ...defaultFirst].find((configured) => configured?.schemes.includes(scheme));
     // The URL may hold credentials: it is not told.
     if (!found) throw new ServiceError('BadLocation', `No store has locations of the scheme "${scheme}".`);
     return found.store;
   }
+}
+
+function schemeOf(url: string): string {
+  return /^[a-z][a-z0-9+.-]*(?=:)/i.exec(url)?.[0].toLowerCase() ?? '';
 }

@@ -1,5 +1,6 @@
 import {
   type Caller,
+  type Deletion,
   type HeldLease,
   holdLease,
   type Image,
@@ -125,8 +126,16 @@ export class ImageData {
 
   /** The image is gone for everybody when this returns; its data too, or the scrubber erases it later. */
   async remove(caller: Caller, id: string): Promise<void> {
+    await this.removed(id, await this.parts.images.beginDelete(caller, id));
+  }
+
+  /** One of several locations, by position or store; gone as an image is. */
+  async removeLocation(caller: Caller, id: string, which: number | string): Promise<void> {
+    await this.removed(id, await this.parts.images.beginRemoveLocation(caller, id, which));
+  }
+
+  private async removed(id: string, { lease, locations }: Deletion): Promise<void> {
     const { images, logger } = this.parts;
-    const { lease, locations } = await images.beginDelete(caller, id);
     if (!lease) return;
     const held = holdLease(images, lease);
     try {

@@ -1,12 +1,12 @@
 import fc from 'fast-check';
-import type { ImageChange } from '@glance/domain';
 import { describe, expect, it } from 'vitest';
 import { formats } from '../testing/formats.js';
 import { thrown } from '../testing/thrown.js';
-import { imageChanges, patchDialect } from './image-patch.js';
+import { imageChanges, patchDialect, type PatchRules, type PatchStep } from './image-patch.js';
 
-const changes21 = (...body: unknown[]): ImageChange[] => imageChanges(body, '2.1', formats);
-const changes20 = (...body: unknown[]): ImageChange[] => imageChanges(body, '2.0', formats);
+const rules: PatchRules = { ...formats, locations: null };
+const changes21 = (...body: unknown[]): PatchStep[] => imageChanges(body, '2.1', rules);
+const changes20 = (...body: unknown[]): PatchStep[] => imageChanges(body, '2.0', rules);
 
 describe('the media type of a patch', () => {
   it.each([
@@ -55,7 +55,7 @@ describe('a patch in the notation 2.1', () => {
     ['null', null],
     ['text', 'x'],
   ])('is refused when it is %s', (_what, body) => {
-    expect(thrown(() => imageChanges(body, '2.1', formats))).toBe('Invalid');
+    expect(thrown(() => imageChanges(body, '2.1', rules))).toBe('Invalid');
   });
 
   it.each([
@@ -135,7 +135,7 @@ describe('a patch in the notation 2.1', () => {
     }
   });
 
-  it.each(['/locations', '/locations/-', '/locations/0'])('may not touch %s', (path) => {
+  it.each(['/locations/-', '/locations/0'])('may not touch %s where locations are hidden', (path) => {
     expect(thrown(() => changes21({ op: 'add', path, value: { url: 'file:///x', metadata: {} } }))).toBe('Forbidden');
   });
 

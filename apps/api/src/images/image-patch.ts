@@ -1,5 +1,6 @@
 import { type ImageChange, ServiceError } from '@glance/domain';
 import { isObject } from '../http/json-body.js';
+import { patchedLocation } from './new-location.js';
 import {
   attribute,
   type Formats,
@@ -18,9 +19,22 @@ export const patchDialects = {
 
 export type PatchDialect = (typeof patchDialects)[keyof typeof patchDialects];
 
+/** What a PATCH consists of. */
+export type PatchStep =
+  | ImageChange
+  /** From 0; -1 is the last one. */
+  | { readonly kind: 'removeLocation'; readonly position: number };
+
+export interface PatchRules extends Formats {
+  /** The digest that locations may be vouched for by; null where locations are not to be seen, nor changed. */
+  readonly locations: string | null;
+}
+
 interface Step {
   readonly op: 'add' | 'replace' | 'remove';
   readonly name: string;
+  /** What follows the name: a position in a list. */
+  readonly position: string | undefined;
   /** Undefined only for `remove`. */
   readonly value: unknown;
 }
@@ -36,24 +50,28 @@ export function patchDialect(contentType: string | undefined): PatchDialect {
 }
 
 /** The changes that the body of a PATCH asks for, in their order. Only their syntax is checked. */
-export function imageChanges(body: unknown, dialect: PatchDialect, formats: Formats): ImageChange[] {
+export function imageChanges(body: unknown, dialect: PatchDialect, rules: PatchRules): PatchStep[] {
   if (!Array.isArray(body)) throw new ServiceError('Invalid', 'The body of a PATCH must be a JSON list of operations.');
   const parse = dialect === '2.1' ? stepOf21 : stepOf20;
   return body.map((item: unknown) => {
     if (!isObject(item)) throw new ServiceError('Invalid', 'Every operation of a PATCH must be a JSON object.');
-    return change(parse(item), dialect, formats);
+    return change(parse(item), dialect, rules);
   });
 }
 
-function change(step: Step, dialect: PatchDialect, formats: Formats): ImageChange {
+function change(step: Step, dialect: PatchDialect, rules: PatchRules): PatchStep {
   const { op, name, value } = step;
+  if (name === 'locations') return locationStep(step, rules);
+  if (step.position !== undefined) {
+    throw new ServiceError('Invalid', `The path "/${name}/…" must name an attribute, nothing in it.`);
+  }
   if (isAttribute(name) || name === 'tags') {
     if (op === 'remove') throw new ServiceError('Forbidden', `Attribute "${name}" cannot be removed.`);
     // Glance: in the older notation an attribute always exists already, so it can only be replaced.
     if (op === 'add' && dialect === '2.0') throw new ServiceError('Conflict', `Attribute "${name}" exists already.`);
     return name === 'tags'
       ? { kind: 'tags', tags: tagList(value) }
-      : { kind: 'attribute', set: attribute(name, value, formats) };
+      : { kind: 'attribute', set: attribute(name, value, rules) };
   }
   if (name === 'id' || name === 'os_hash_algo' || name === 'os_hash_value') {
     throw new ServiceError('Forbidden', `Attribute "${name}" is read-only.`);
@@ -64,13 +82,33 @@ function change(step: Step, dialect: PatchDialect, formats: Formats): ImageChang
   return op === 'add' && dialect === '2.0' ? { ...property, mustNotExist: true } : property;
 }
 
+function locationStep({ op, position, value }: Step, { locations: algorithm }: PatchRules): PatchStep {
+  if ((position === undefined) !== (op === 'replace')) {
+    throw new ServiceError(
+      'Invalid',
+      'Locations are replaced at "/locations"; added and removed at "/locations/<position>".',
+    );
+  }
+  if (algorithm === null) {
+    throw new ServiceError('Forbidden', 'Locations cannot be changed here: show_multiple_locations is off.');
+  }
+  if (position !== undefined && !/^(?:-|\d{1,9})$/.test(position)) {
+    throw new ServiceError('Invalid', `"${position}" is no position of a location.`);
+  }
+  if (op === 'remove') return { kind: 'removeLocation', position: position === '-' ? -1 : Number(position) };
+  if (op === 'add') return { kind: 'locations', op, locations: [patchedLocation(value, algorithm)] };
+  if (!Array.isArray(value)) throw new ServiceError('Invalid', 'Locations must be a list.');
+  const locations = value.map((item: unknown) => patchedLocation(item, algorithm));
+  return { kind: 'locations', op, locations };
+}
+
 const operations = ['add', 'replace', 'remove'] as const;
 
 /** `{ "op": "add", "path": "/name", "value": … }` */
 function stepOf21(item: Readonly<Record<string, unknown>>): Step {
   const op = operations.find((known) => known === item['op']);
   if (!op) throw new ServiceError('Invalid', `The "op" of an operation must be one of ${operations.join(', ')}.`);
-  return { op, name: nameIn(item['path']), value: valueIn(item, op) };
+  return { op, ...partsOf(item['path']), value: valueIn(item, op) };
 }
 
 /** `{ "add": "/name", "value": … }` */
@@ -80,7 +118,7 @@ function stepOf20(item: Readonly<Record<string, unknown>>): Step {
   if (!op || found.length > 1) {
     throw new ServiceError('Invalid', `An operation must have exactly one of the keys ${operations.join(', ')}.`);
   }
-  return { op, name: nameIn(item[op]), value: valueIn(item, op) };
+  return { op, ...partsOf(item[op]), value: valueIn(item, op) };
 }
 
 function valueIn(item: Readonly<Record<string, unknown>>, op: Step['op']): unknown {
@@ -89,17 +127,14 @@ function valueIn(item: Readonly<Record<string, unknown>>, op: Step['op']): unkno
   return item['value'];
 }
 
-/** The attribute that a JSON pointer of one segment names. */
-function nameIn(path: unknown): string {
+/** The attribute that a JSON pointer names, and what follows. */
+function partsOf(path: unknown): Pick<Step, 'name' | 'position'> {
   if (typeof path !== 'string' || !path.startsWith('/')) {
     throw new ServiceError('Invalid', 'The path of an operation must be a string such as "/name".');
   }
   if (/~(?![01])/.test(path))
     throw new ServiceError('Invalid', `In the path "${path}" only ~0 and ~1 may follow a "~".`);
-  const [segment = '', ...more] = path.slice(1).split('/');
-  if (segment === 'locations') {
-    throw new ServiceError('Forbidden', 'The locations of an image cannot be changed this way.');
-  }
+  const [segment = '', position, ...more] = path.slice(1).split('/');
   if (more.length > 0) throw new ServiceError('Invalid', `The path "${path}" must name an attribute, nothing in it.`);
-  return propertyName(segment.replaceAll('~1', '/').replaceAll('~0', '~'));
+  return { name: propertyName(segment.replaceAll('~1', '/').replaceAll('~0', '~')), position };
 }

@@ -9,6 +9,7 @@ import { sendJson } from '../http/send-json.js';
 import type { Traffic } from '../http/traffic.js';
 import { tokens } from '../tokens.js';
 import type { Formats } from './attributes.js';
+import type { ImageLocations } from './image-locations.js';
 import type { ImageData } from './image-data.js';
 import { imageChanges, patchDialect, patchDialects } from './image-patch.js';
 import { imageQuery, pageLinks } from './image-query.js';
@@ -24,6 +25,7 @@ export class ImagesController {
   constructor(
     @Inject(tokens.images) private readonly images: Images,
     @Inject(tokens.imageData) private readonly data: ImageData,
+    @Inject(tokens.imageLocations) private readonly locations: ImageLocations,
     @Inject(tokens.imageView) private readonly view: (image: Image) => ShownImage,
     @Inject(tokens.settings) private readonly settings: ApiSettings,
     @Inject(tokens.traffic) private readonly traffic: Traffic,
@@ -65,8 +67,13 @@ export class ImagesController {
   async update(@Req() request: OneImage, @Res() reply: FastifyReply): Promise<void> {
     reply.header('accept-patch', Object.keys(patchDialects).join(', '));
     const dialect = patchDialect(request.headers['content-type']);
-    const changes = imageChanges(await jsonBody(request, reply), dialect, this.formats);
-    const image = await this.images.update(request.caller, request.params.id, changes);
+    const rules = {
+      ...this.formats,
+      locations: this.settings.showMultipleLocations ? this.settings.hashingAlgorithm : null,
+    };
+    const steps = imageChanges(await jsonBody(request, reply), dialect, rules);
+    const updating = this.locations.update(request.caller, request.params.id, steps);
+    const image = await this.traffic.during(updating);
     reply.removeHeader('accept-patch');
     sendJson(reply, JSON.stringify(this.view(image)));
   }

@@ -105,6 +105,10 @@ function isListOfText(value: unknown): value is readonly string[] {
 /** What a task may show of it: a URL may have a password in front of its host. */
 function withoutSecrets(method: JsonObject): JsonObject {
   const { uri } = method;
-  if (typeof uri !== 'string') return method;
-  return { ...method, uri: uri.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/?#]*@/i, '$1***@') };
+  return typeof uri === 'string' ? { ...method, uri: withoutPassword(uri) } : method;
+}
+
+/** The URL without what stands in front of its host. */
+export function withoutPassword(url: string): string {
+  return url.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/?#]*@/i, '$1***@');
 }

@@ -9,10 +9,11 @@ import {
   type Tasks,
 } from '@glance/domain';
 import { type CopyParts, importCopy } from './import-copy.js';
+import { type LocationParts, registerLocation } from './register-location.js';
 import { Meter } from './meter.js';
 import { whyFailed } from './why-failed.js';
 
-export interface ImportParts extends CopyParts {
+export interface ImportParts extends CopyParts, LocationParts {
   readonly tasks: Tasks;
   readonly logger: Logger;
 }
@@ -46,7 +47,8 @@ export class ImportRun {
     const unsettled = task.targets.filter(({ located, state }) => !located && state !== 'failed');
     const before =
       task.attempt > 1 || task.duty === 'undo' ? unsettled : unsettled.filter(({ state }) => state === 'written');
-    this.dirty = new Set(before.map(({ store }) => store));
+    // What was registered is not of our making: it is never discarded.
+    this.dirty = new Set(task.method === 'add-location' ? [] : before.map(({ store }) => store));
   }
 
   async end(): Promise<void> {
@@ -78,11 +80,16 @@ export class ImportRun {
     const { tasks } = this.parts;
     const { image, targets, mustSucceed, lease, id } = this.task;
     if (!image) throw new ServiceError('Gone', 'The image was deleted.');
+    const { task, meter, signal } = this;
+    if (task.method === 'add-location') {
+      await registerLocation(this.parts, { task, image, meter, signal, insist: (call) => this.insist(call) });
+      await this.insist(() => tasks.finish(id, lease.token));
+      return;
+    }
     const waiting = targets.filter(({ state }) => state === 'waiting').map(({ store }) => store);
     this.meter.step = 'clean';
     for (const store of waiting) await this.discard(store);
     if (waiting.length > 0) {
-      const { task, meter, signal } = this;
       const confirm = () => this.insist(() => this.lease.confirm());
       const { poured, data } = await importCopy(this.parts, { task, image, targets: waiting, meter, signal, confirm });
       for (const { store, location, error } of poured) {

@@ -29,6 +29,7 @@ export function startImports(settings: ApiSettings, parts: ApiParts, traffic: Tr
     interval,
     poolSize: settings.taskPoolThreads,
     hashAlgorithm: settings.hashingAlgorithm,
+    httpRetries: settings.httpRetries,
     inspect: inspectImage(settings, logger),
     sourceOf: importSources(stores, staging),
     plugins: [],

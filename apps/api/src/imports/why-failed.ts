@@ -3,6 +3,7 @@ import { type ClaimedTask, isServiceError } from '@glance/domain';
 const steps: Readonly<Record<string, string>> = {
   read: 'opening the data',
   write: 'writing the data',
+  hash: 'reading the data',
   inspect: 'inspecting the data',
   image_conversion: 'the conversion',
   image_decompression: 'the decompression',
@@ -26,5 +27,6 @@ const remedies: Readonly<Record<Remedy, string>> = {
   'glance-direct': 'The image is queued again; remove the cause, stage the data and import it once more.',
   'web-download': 'The image is queued again; remove the cause and import it once more.',
   'glance-download': 'The image is queued again; remove the cause and import it once more.',
+  'add-location': 'If the image is queued again, remove the cause and add the location once more.',
   'copy-image': 'The image is as it was; remove the cause and copy it once more.',
 };

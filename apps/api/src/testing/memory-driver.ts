@@ -51,6 +51,10 @@ export class MemoryDriver implements StoreDriver {
     return { size: stored.length, data: data() };
   }
 
+  accepts(url: string): boolean {
+    return url.startsWith('memory://');
+  }
+
   async size(url: string): Promise<number> {
     return this.stored(url).length;
   }

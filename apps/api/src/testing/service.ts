@@ -79,6 +79,7 @@ export async function startService(changes: ServiceChanges = {}): Promise<TestSe
   const settings: RegistrySettings = {
     imagePropertyQuota: 128,
     imageTagQuota: 128,
+    imageLocationQuota: 10,
     imageMemberQuota: 128,
     imageSizeCap: 1_099_511_627_776,
     delayedDelete: false,

@@ -15,6 +15,8 @@ export function testSettings(changes: Partial<ApiSettings> = {}): ApiSettings {
     limitParamDefault: 25,
     apiLimitMax: 1000,
     hashingAlgorithm: 'sha512',
+    doSecureHash: true,
+    httpRetries: 3,
     showImageDirectUrl: false,
     showMultipleLocations: false,
     enabledImportMethods: ['glance-direct', 'web-download', 'copy-image'],

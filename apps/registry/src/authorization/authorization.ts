@@ -1,4 +1,4 @@
-import { type Caller, ServiceError } from '@glance/domain';
+import { type Caller, type Image, ServiceError } from '@glance/domain';
 import { type Credentials, type Explanation, glanceRules, Policy, type Target } from '@glance/policy';
 import { PropertyProtection } from './property-protection.js';
 import { nobodysProject } from './target.js';
@@ -22,6 +22,11 @@ export type Rule =
   | 'get_members'
   | 'modify_member'
   | 'copy_image'
+  | 'get_image_location'
+  | 'set_image_location'
+  | 'delete_image_location'
+  | 'add_image_location'
+  | 'fetch_image_location'
   | 'tasks_api_access'
   | 'get_task'
   | 'get_tasks'
@@ -43,6 +48,13 @@ export class Authorization {
     readonly enforceScope = true,
     readonly properties = PropertyProtection.none,
   ) {}
+
+  /** The image as the caller sees it: without properties that he may not read. */
+  shown(rights: Rights, image: Image): Promise<Image> {
+    // Glance: where the data of a deactivated image lies is for administrators.
+    const hidden = image.status === 'deactivated' && !rights.isAdmin;
+    return this.properties.readable(rights, hidden ? { ...image, locations: [] } : image);
+  }
 
   /** The rights of a caller, by the rules of this moment. `Forbidden` for tokens that are not for a project. */
   async of(caller: Caller): Promise<Rights> {

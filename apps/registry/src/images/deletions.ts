@@ -8,6 +8,7 @@ import type { Outbox } from '../notifications/outbox.js';
 import { findBuried, lockImage } from './find-image.js';
 import { childTables } from './image-writes.js';
 import { toLocation } from './image-rows.js';
+import { LocationRemovals } from './location-removals.js';
 import { leaseLost, type LeaseRow, type Leases } from './leases.js';
 
 export interface DeletionSettings {
@@ -23,12 +24,16 @@ const patience = 5;
 
 /** Deletes images: the intent first, the bytes (by whoever holds the lease) second, the facts last. */
 export class Deletions {
+  readonly #removals: LocationRemovals;
+
   constructor(
     readonly database: Database,
     readonly leases: Leases,
     readonly settings: DeletionSettings,
     readonly outbox: Outbox,
-  ) {}
+  ) {
+    this.#removals = new LocationRemovals(database, leases, outbox);
+  }
 
   /** `image` is locked and may be deleted by the caller, whom `context` names. */
   async begin(tx: Statements, image: Image, context: string | null): Promise<Deletion> {
@@ -56,9 +61,15 @@ export class Deletions {
     return { lease: await this.leases.grant(tx, work), locations };
   }
 
+  /** One of the locations of `image`, which is locked, goes. */
+  beginLocation(tx: Statements, image: Image, which: number | string, context: string | null): Promise<Deletion> {
+    return this.#removals.begin(tx, image, which, context);
+  }
+
   finish(token: string): Promise<void> {
     return this.leases.locked(this.database, token, async (tx, lease) => {
       if (lease?.outcome === 'finished') return;
+      if (lease?.kind === 'location' && lease.outcome === null) return this.#removals.finish(tx, lease);
       const { image_id: id, previous_status: previous, context } = held(lease);
       const time = this.#now(tx);
       const [image] = await tx.rows<{ deleted_at: string | null }>('SELECT deleted_at FROM images WHERE id = ?', [id]);
@@ -77,6 +88,7 @@ export class Deletions {
   cancel(token: string): Promise<void> {
     return this.leases.locked(this.database, token, async (tx, lease) => {
       if (lease?.outcome === 'cancelled') return;
+      if (lease?.kind === 'location' && lease.outcome === null) return this.#removals.cancel(tx, lease);
       const { image_id: id, previous_status: previous } = held(lease);
       // Nobody waits for the answer to a delayed deletion: it stays deleted.
       if (previous === status.waiting) return this.leases.postpone(tx, token, patience * this.leases.term);
@@ -91,7 +103,9 @@ export class Deletions {
   }
 
   /** Work of a lease that ran out. */
-  async resumed({ token, image_id: imageId }: LeaseRow): Promise<DueWork> {
+  async resumed(row: LeaseRow): Promise<DueWork> {
+    if (row.kind === 'location') return this.#removals.resumed(row);
+    const { token, image_id: imageId } = row;
     const lease = { token, expiresIn: this.leases.term };
     return { kind: 'delete', imageId, locations: await waitingLocations(this.database, imageId), lease };
   }

@@ -54,7 +54,7 @@ function model(changes: readonly ImageChange[]): { pairs: [string, string][]; ta
   for (const change of changes) {
     if (change.kind === 'attribute') set = { ...set, ...change.set };
     else if (change.kind === 'tags') tags = change.tags.filter((tag, index) => change.tags.indexOf(tag) === index);
-    else {
+    else if (change.kind === 'property') {
       if (/^os_glance/.test(change.name)) return 'Forbidden';
       const exists = pairs.some(([name]) => name === change.name);
       if (change.op === 'add' ? exists && change.mustNotExist === true : !exists) return 'Conflict';

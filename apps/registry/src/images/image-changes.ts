@@ -1,4 +1,5 @@
 import { type Image, type ImageChange, ServiceError } from '@glance/domain';
+import { withLocations } from './image-locations.js';
 import { checkAttributes, checkProperty, checkTag } from './image-rules.js';
 
 type PropertyChange = Extract<ImageChange, { kind: 'property' }>;
@@ -11,6 +12,7 @@ const conflict = (message: string): ServiceError => new ServiceError('Conflict',
  */
 export function applyChanges(image: Image, changes: readonly ImageChange[]): Image {
   let { tags } = image;
+  let located = image;
   const attributes: Partial<Image> = {};
   const properties = new Map(Object.entries(image.properties));
   for (const change of changes) {
@@ -26,9 +28,12 @@ export function applyChanges(image: Image, changes: readonly ImageChange[]): Ima
         break;
       case 'property':
         changeProperty(properties, change);
+        break;
+      case 'locations':
+        located = withLocations({ ...located, ...attributes }, change);
     }
   }
-  return { ...image, ...attributes, tags, properties: Object.fromEntries(properties) };
+  return { ...located, ...attributes, tags, properties: Object.fromEntries(properties) };
 }
 
 /** What the bytes are is decided before they arrive. */

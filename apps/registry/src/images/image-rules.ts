@@ -55,6 +55,7 @@ export function checkTag(tag: string): void {
 export interface Quotas {
   readonly imagePropertyQuota: number;
   readonly imageTagQuota: number;
+  readonly imageLocationQuota: number;
 }
 
 function checkQuota(what: string, count: number, quota: number): void {
@@ -64,6 +65,10 @@ function checkQuota(what: string, count: number, quota: number): void {
 
 export function checkTagQuota(count: number, { imageTagQuota }: Quotas): void {
   checkQuota('tags', count, imageTagQuota);
+}
+
+export function checkLocationQuota(count: number, { imageLocationQuota }: Quotas): void {
+  checkQuota('locations', count, imageLocationQuota);
 }
 
 /** Applies when their number grows; an image that has too many since the quota was lowered may still be edited. */

@@ -1,6 +1,7 @@
 import { type Image, ServiceError } from '@glance/domain';
 import type { SqlValue, Statements } from '../database/session.js';
 import { isDuplicate } from '../database/failure.js';
+import { locationChanges } from './image-locations.js';
 
 /** The columns of `images` that follow from an `Image`. */
 const values = (image: Image): Readonly<Record<string, SqlValue>> => ({
@@ -38,7 +39,7 @@ export async function insertImage(tx: Statements, image: Image, now: Date): Prom
   await insertTags(tx, image.id, image.tags, time);
 }
 
-/** Writes what differs between `before` and `after`. */
+/** Writes what differs between `before` and `after`. Locations are added and their metadata changed, none goes. */
 export async function saveImage(tx: Statements, before: Image, after: Image, now: Date): Promise<void> {
   const time = tx.dialect.time(now);
   const old = values(before);
@@ -50,6 +51,35 @@ export async function saveImage(tx: Statements, before: Image, after: Image, now
   const added = after.tags.filter((tag) => !before.tags.includes(tag));
   for (const tag of before.tags) if (!after.tags.includes(tag)) await buryTag(tx, after.id, tag, time);
   await insertTags(tx, after.id, added, time);
+  await saveLocations(tx, before, after, time);
+}
+
+async function saveLocations(tx: Statements, before: Image, after: Image, time: string): Promise<void> {
+  const { added, changed } = locationChanges(before, after);
+  for (const { url, metadata } of changed) {
+    const sql =
+      'UPDATE image_locations SET meta_data = ?, updated_at = ? WHERE image_id = ? AND value = ? AND deleted = 0';
+    await tx.run(sql, [JSON.stringify(metadata), time, after.id, url]);
+  }
+  await insertLocations(tx, after.id, added, time);
+}
+
+export async function insertLocations(
+  tx: Statements,
+  image_id: string,
+  locations: Image['locations'],
+  time: string,
+): Promise<void> {
+  const rows = locations.map(({ url, metadata }) => ({
+    image_id,
+    value: url,
+    meta_data: JSON.stringify(metadata),
+    status: 'active',
+    created_at: time,
+    updated_at: time,
+    deleted: 0,
+  }));
+  await insert(tx, 'image_locations', rows);
 }
 
 async function saveProperties(

@@ -6,6 +6,7 @@ import {
   type DueWork,
   type Image,
   type ImageChange,
+  type ImageLocation,
   type ImagePage,
   type ImageQuery,
   type Images,
@@ -16,7 +17,6 @@ import {
   ServiceError,
   type StoredData,
   type Upload,
-  type Visibility,
 } from '@glance/domain';
 import { Authorization, type Rights, type Rule } from '../authorization/authorization.js';
 import { imageTarget, ownTarget, seenTarget } from '../authorization/target.js';
@@ -27,7 +27,7 @@ import { imageEvent, sendEvent } from '../notifications/events.js';
 import { noOutbox, type Outbox } from '../notifications/outbox.js';
 import { Deletions } from './deletions.js';
 import { findImage, findLocked, findVisible } from './find-image.js';
-import { applyChanges } from './image-changes.js';
+import { checkVisibilityChange, ownerIsFixed, updatedImage, type UpdateParts } from './image-update.js';
 import { listReadable } from './list-readable.js';
 import { checkAttributes, checkId, checkProperty, checkPropertyQuota, checkTag, checkTagQuota } from './image-rules.js';
 import { checkDefinedProperties } from '../metadefs/defined-properties.js';
@@ -65,13 +65,13 @@ export class ImagesInDatabase implements Images {
       await insertImage(tx, image, new Date(this.clock()));
       const created = (await findImage(tx, image.id))!;
       await this.#tell(tx, caller, 'image.create', created);
-      return this.authorization.properties.readable(rights, created);
+      return this.authorization.shown(rights, created);
     });
   }
 
   async show(caller: Caller, id: string): Promise<Image> {
     const rights = await this.authorization.of(caller);
-    return this.authorization.properties.readable(rights, await findVisible(this.database, rights, id));
+    return this.authorization.shown(rights, await findVisible(this.database, rights, id));
   }
 
   async list(caller: Caller, query: ImageQuery): Promise<ImagePage> {
@@ -81,21 +81,26 @@ export class ImagesInDatabase implements Images {
   }
 
   update(caller: Caller, id: string, changes: readonly ImageChange[]): Promise<Image> {
-    const { properties } = this.authorization;
     return this.#change(caller, id, 'modify_image', async (tx, image, rights) => {
-      if (changes.length === 0) return properties.readable(rights, image);
-      await properties.checkChanges(rights, image, changes);
-      const after = applyChanges(image, changes);
-      for (const change of changes) {
-        if (change.kind === 'tags') checkTagQuota(new Set(change.tags).size, this.settings);
-        if (change.kind !== 'attribute') continue;
-        await checkVisibilityChange(rights, image, change.set);
-        if ('owner' in change.set && !rights.isAdmin) throw ownerIsFixed();
-      }
-      checkPropertyQuota(image.properties, after.properties, this.settings);
-      await this.#checkDefined(tx, image.properties, after.properties);
-      return properties.readable(rights, await this.#save(tx, caller, image, after));
+      if (changes.length === 0) return this.authorization.shown(rights, image);
+      const after = await updatedImage(tx, image, changes, this.#updating(rights));
+      const saved = await this.#save(tx, caller, image, after);
+      if (saved.status !== image.status) await this.#tell(tx, caller, 'image.activate', saved);
+      return this.authorization.shown(rights, saved);
     });
+  }
+
+  checkUpdate(caller: Caller, id: string, changes: readonly ImageChange[]): Promise<void> {
+    return this.#change(caller, id, 'modify_image', async (tx, image, rights) => {
+      await updatedImage(tx, image, changes, this.#updating(rights));
+    });
+  }
+
+  async locations(caller: Caller, id: string): Promise<readonly ImageLocation[]> {
+    const rights = await this.authorization.of(caller);
+    const image = await findVisible(this.database, rights, id);
+    await rights.require('fetch_image_location', seenTarget(caller, image));
+    return image.locations;
   }
 
   async addTag(caller: Caller, id: string, tag: string): Promise<void> {
@@ -165,6 +170,14 @@ export class ImagesInDatabase implements Images {
     );
   }
 
+  beginRemoveLocation(caller: Caller, id: string, which: number | string): Promise<Deletion> {
+    const rule = typeof which === 'string' ? 'get_image_location' : 'modify_image';
+    return this.#change(caller, id, rule, async (tx, image, rights) => {
+      await rights.require('delete_image_location', seenTarget(caller, image));
+      return this.#deletions.beginLocation(tx, image, which, this.outbox.contextOf(caller));
+    });
+  }
+
   finishDelete(token: string): Promise<void> {
     return this.#deletions.finish(token);
   }
@@ -176,7 +189,8 @@ export class ImagesInDatabase implements Images {
   async claimDue(limit: number, scope: 'abandoned' | 'all' = 'all'): Promise<readonly DueWork[]> {
     const work: DueWork[] = [];
     for (const lease of await this.#leases.takeOver(this.database, limit)) {
-      work.push(lease.kind === 'delete' ? await this.#deletions.resumed(lease) : this.#uploads.resumed(lease));
+      const erases = lease.kind === 'delete' || lease.kind === 'location';
+      work.push(erases ? await this.#deletions.resumed(lease) : this.#uploads.resumed(lease));
     }
     if (scope === 'all' && work.length < limit) work.push(...(await this.#deletions.delayed(limit - work.length)));
     return work;
@@ -194,6 +208,11 @@ export class ImagesInDatabase implements Images {
     checkTagQuota(distinct.length, this.settings);
     checkPropertyQuota({}, properties, this.settings);
     return { ...blank, owner: caller.projectId, ...attributes, id, properties, tags: distinct };
+  }
+
+  #updating(rights: Rights): UpdateParts {
+    const { settings, authorization } = this;
+    return { rights, settings, authorization };
   }
 
   /** Runs `work` on an image that the rule lets the caller change, locked. */
@@ -262,12 +281,3 @@ const blank: Omit<Image, 'id'> = {
   createdAt: '',
   updatedAt: '',
 };
-
-async function checkVisibilityChange(rights: Rights, image: Image, { visibility }: Partial<Image>): Promise<void> {
-  const rules: Partial<Record<Visibility, Rule>> = { public: 'publicize_image', community: 'communitize_image' };
-  const rule = visibility && rules[visibility];
-  if (rule) await rights.require(rule, imageTarget(image));
-}
-
-const ownerIsFixed = (): ServiceError =>
-  new ServiceError('Forbidden', 'Only an administrator may give an image to another project.');

@@ -8,7 +8,7 @@ import { insert } from './image-writes.js';
 export interface LeaseRow {
   readonly token: string;
   readonly image_id: string;
-  readonly kind: 'upload' | 'stage' | 'delete';
+  readonly kind: 'upload' | 'stage' | 'delete' | 'location';
   readonly store: string | null;
   readonly previous_status: string | null;
   readonly outcome: 'finished' | 'cancelled' | null;
@@ -43,7 +43,7 @@ export class Leases {
   /** Extends the lease while the work makes sense: an upload, also to staging, ends when its image is deleted. */
   async renew(database: Database, token: string): Promise<Lease> {
     const sql =
-      "UPDATE image_leases SET expires_at = ? WHERE token = ? AND outcome IS NULL AND (kind = 'delete' OR EXISTS " +
+      "UPDATE image_leases SET expires_at = ? WHERE token = ? AND outcome IS NULL AND (kind IN ('delete', 'location') OR EXISTS " +
       '(SELECT 1 FROM images i WHERE i.id = image_leases.image_id AND i.deleted = 0 AND i.status = ' +
       "CASE image_leases.kind WHEN 'stage' THEN 'uploading' ELSE 'saving' END))";
     if ((await database.run(sql, [this.clock() + this.term, token])) === 0) throw leaseLost();

@@ -7,10 +7,11 @@ import { listImages } from './image-list.js';
 /** One page of images, as `listImages`, of which the rules let the caller see all; goes on until the page is full. */
 export async function listReadable(
   database: Database,
-  { properties }: Authorization,
+  authorization: Authorization,
   rights: Rights,
   query: ImageQuery,
 ): Promise<Image[]> {
+  const { properties } = authorization;
   const filtered = query.filters.filter((filter) => filter.kind === 'property').map(({ name }) => name);
   const shows = async (image: Image): Promise<boolean> => {
     if (!(await rights.allows('get_image', seenTarget(rights.caller, image)))) return false;
@@ -21,7 +22,7 @@ export async function listReadable(
   const images: Image[] = [];
   for (let { marker } = query; ;) {
     const page = await listImages(database, rights, { ...query, ...(marker !== undefined && { marker }) });
-    for (const image of page) if (await shows(image)) images.push(await properties.readable(rights, image));
+    for (const image of page) if (await shows(image)) images.push(await authorization.shown(rights, image));
     if (page.length < query.limit || images.length >= query.limit) return images.slice(0, query.limit);
     marker = page.at(-1)!.id;
   }

@@ -13,7 +13,7 @@ import { imageEvent, prepareEvent, uploadEvent, uploadFailedEvent } from '../not
 import type { Outbox } from '../notifications/outbox.js';
 import { stageHost, without } from '../imports/import-marks.js';
 import { findImage } from './find-image.js';
-import { insert, saveImage } from './image-writes.js';
+import { insertLocations, saveImage } from './image-writes.js';
 import { leaseLost, type LeaseRow, type Leases } from './leases.js';
 
 /** Moves an image from queued over saving to active, or back. */
@@ -69,17 +69,7 @@ export class Uploads {
       if (lease.outcome === 'finished') return repeated(image, location.url);
       if (image.status !== 'saving') throw leaseLost();
       const time = this.#time(tx);
-      await insert(tx, 'image_locations', [
-        {
-          image_id: image.id,
-          value: location.url,
-          meta_data: JSON.stringify(location.metadata),
-          status: 'active',
-          created_at: time,
-          updated_at: time,
-          deleted: 0,
-        },
-      ]);
+      await insertLocations(tx, image.id, [location], time);
       await this.leases.settle(tx, token, 'finished');
       const active = await this.#move(tx, image, { ...facts, status: 'active' });
       const events = [imageEvent('image.activate', active), imageEvent('image.update', active)];
@@ -90,7 +80,7 @@ export class Uploads {
 
   cancel(token: string, reason = 'it was interrupted.'): Promise<void> {
     return this.leases.locked(this.database, token, async (tx, lease) => {
-      if (!lease || lease.kind === 'delete' || lease.outcome !== null) return;
+      if ((lease?.kind !== 'upload' && lease?.kind !== 'stage') || lease.outcome !== null) return;
       await this.leases.drop(tx, token);
       if (lease.kind === 'stage') await tx.run('UPDATE staged_data SET abandoned = 1 WHERE name = ?', [lease.store]);
       await this.outbox.add(tx, lease.context, uploadFailedEvent(lease.image_id, reason));

@@ -2,7 +2,7 @@ import type { Image } from '@glance/domain';
 import type { Statements } from '../database/session.js';
 import { findImage } from '../images/find-image.js';
 import { saveImage } from '../images/image-writes.js';
-import type { TargetState } from './import-rows.js';
+import type { ImportWork, TargetState } from './import-rows.js';
 
 /** Glance: what images show of an import that is under way, in these properties. */
 export const importLock = 'os_glance_import_task';
@@ -16,8 +16,16 @@ export function without(properties: Properties, ...names: readonly string[]): Pr
   return Object.fromEntries(Object.entries(properties).filter(([name]) => !names.includes(name)));
 }
 
-/** The properties of an image that is imported into these stores. Glance: a store without a name is not listed. */
-export function withProgress(properties: Properties, targets: readonly TargetState[], named: boolean): Properties {
+/**
+ * The properties of an image that is imported into these stores. Glance: a store without a name is not listed, and data
+ * that lies somewhere already goes to none.
+ */
+export function withProgress(
+  properties: Properties,
+  targets: readonly TargetState[],
+  { method, named }: Pick<ImportWork, 'method' | 'named'>,
+): Properties {
+  if (method === 'add-location') return properties;
   const list = (state: TargetState['state']): string =>
     (named ? targets.filter((target) => target.state === state).map(({ store }) => store) : []).join(',');
   return { ...properties, [importing]: list('waiting'), [failed]: list('failed') };
@@ -25,7 +33,8 @@ export function withProgress(properties: Properties, targets: readonly TargetSta
 
 /** The properties of an image whose import is over. */
 export function unlocked(properties: Properties): Properties {
-  return { ...without(properties, importLock, stageHost), [importing]: '' };
+  const free = without(properties, importLock, stageHost);
+  return importing in free ? { ...free, [importing]: '' } : free;
 }
 
 /** `saveImage`, but the lock goes without a trace. Glance: its row is deleted, not marked. */

@@ -1,8 +1,8 @@
-import type { Image, ImportedData, JsonObject, TaskStatus } from '@glance/domain';
+import type { ClaimedDigests, Image, ImportedData, JsonObject, TaskStatus } from '@glance/domain';
 import type { Database } from '../database/database.js';
 import type { Statements } from '../database/session.js';
 import { findImage } from '../images/find-image.js';
-import { insert } from '../images/image-writes.js';
+import { insertLocations } from '../images/image-writes.js';
 import { leaseLost } from '../images/leases.js';
 import { imageEvent, taskEvent, uploadEvent, uploadFailedEvent } from '../notifications/events.js';
 import type { Outbox } from '../notifications/outbox.js';
@@ -42,6 +42,15 @@ export class ImportOutcome {
     });
   }
 
+  hashed(token: string, digests: ClaimedDigests): Promise<void> {
+    return withTask(this.database, token, async (tx, found) => {
+      const row = mine(found, 'run');
+      const image = await findImage(tx, row.image_id);
+      if (!image) throw leaseLost();
+      await this.#save(tx, image, { ...image, ...digests }, row.context);
+    });
+  }
+
   finish(id: string, token: string): Promise<void> {
     return withTask(this.database, token, async (tx, row) => {
       if (!row) return this.#repeated(tx, id, 'success');
@@ -78,11 +87,10 @@ export class ImportOutcome {
   }
 
   async #undo(tx: Statements, image: Image, task: ImportRow, reason: string): Promise<void> {
-    const { named } = task.work;
     const targets = task.targets.map((target): TargetState =>
       target.located ? target : { ...target, state: 'failed' },
     );
-    const properties = unlocked(withProgress(image.properties, targets, named));
+    const properties = unlocked(withProgress(image.properties, targets, task.work));
     const queued = image.status === 'importing' ? ({ status: 'queued', size: null, virtualSize: null } as const) : {};
     await this.#save(tx, image, { ...image, ...queued, properties }, task.context);
     await this.outbox.add(tx, task.context, uploadFailedEvent(image.id, reason));
@@ -107,7 +115,7 @@ export class ImportOutcome {
       if (target.state !== 'waiting') return;
       const { targets, before } = await work(tx, image, row, target);
       await saveTargets(tx, row.task_id, targets);
-      const properties = withProgress(before.properties, targets, row.work.named);
+      const properties = withProgress(before.properties, targets, row.work);
       await this.#save(tx, before, { ...before, properties }, row.context);
     });
   }
@@ -117,20 +125,13 @@ export class ImportOutcome {
     const [first] = found;
     if (!first) return image;
     const time = tx.dialect.time(new Date(this.clock()));
-    const rows = found.map(({ location }) => ({
-      image_id: image.id,
-      value: location.url,
-      meta_data: JSON.stringify(location.metadata),
-      status: 'active',
-      created_at: time,
-      updated_at: time,
-      deleted: 0,
-    }));
-    await insert(tx, 'image_locations', rows);
+    const locations = found.map(({ location }) => location);
+    await insertLocations(tx, image.id, locations, time);
     const activated = image.status === 'importing';
     const after = activated ? { ...image, ...facts(image, first), status: 'active' as const } : image;
     const saved = await saveMarked(tx, image, after, new Date(this.clock()));
-    const events = found.map(() => uploadEvent(saved));
+    // Glance: data that lies somewhere already is not uploaded.
+    const events = row.work.method === 'add-location' ? [] : found.map(() => uploadEvent(saved));
     await this.outbox.add(tx, row.context, ...events, ...(activated ? [imageEvent('image.activate', saved)] : []));
     return saved;
   }

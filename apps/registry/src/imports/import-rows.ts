@@ -1,11 +1,13 @@
-import type { ImportedData, ImportRequest, ImportTarget } from '@glance/domain';
+import type { ImportedData, ImportRequest, ImportTarget, TaskMethod, TaskType } from '@glance/domain';
 import type { Database } from '../database/database.js';
 import type { Statements } from '../database/session.js';
 import { lockImage } from '../images/find-image.js';
 import { leaseLost } from '../images/leases.js';
 
 /** What an import is to do, as `import_tasks.work` keeps it. */
-export interface ImportWork extends Pick<ImportRequest, 'type' | 'method' | 'mustSucceed' | 'source' | 'named'> {
+export interface ImportWork extends Pick<ImportRequest, 'mustSucceed' | 'source' | 'named'> {
+  readonly type: TaskType;
+  readonly method: TaskMethod;
   /** The name of what was staged. */
   readonly staged: string | null;
   readonly roles: readonly string[];

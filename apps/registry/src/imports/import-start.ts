@@ -5,6 +5,8 @@ import {
   type ImageStatus,
   type ImportMethod,
   type ImportRequest,
+  type JsonObject,
+  type LocationRequest,
   ServiceError,
   type Task,
 } from '@glance/domain';
@@ -40,20 +42,55 @@ export class ImportStart {
     const targets = targetsOf(image, request);
     if (targets.length === 0) return undefined;
     const staged = request.method === 'glance-direct' ? await this.#staged(tx, image) : undefined;
-    const { type, method, mustSucceed, source, named } = request;
+    const { type, method, mustSucceed, source, named, input } = request;
     const { roles } = caller;
     const work: ImportWork = { type, method, mustSucceed, source, named, roles, staged: staged?.data.name ?? null };
+    return this.#enqueue(tx, caller, image, { work, targets, input, host: staged?.host ?? null });
+  }
+
+  /** `image` is locked, and the caller may let it refer to this location. */
+  async beginLocation(
+    tx: Statements,
+    caller: Caller,
+    image: Image,
+    request: LocationRequest & { readonly store: string },
+  ): Promise<Task> {
+    await assertUnlocked(tx, image, this.clock());
+    const { location, digests, hash, store, input } = request;
+    const { roles } = caller;
+    const source = { location, hash, ...(digests && { digests }) };
+    const about = { type: 'location_import', method: 'add-location', mustSucceed: false, named: false } as const;
+    const work: ImportWork = { ...about, source, roles, staged: null };
+    return this.#enqueue(tx, caller, image, { work, targets: [{ store, state: 'waiting' }], input, host: null });
+  }
+
+  async #enqueue(
+    tx: Statements,
+    caller: Caller,
+    image: Image,
+    {
+      work,
+      targets,
+      input,
+      host,
+    }: {
+      readonly work: ImportWork;
+      readonly targets: readonly TargetState[];
+      readonly input: JsonObject;
+      readonly host: string | null;
+    },
+  ): Promise<Task> {
     const id = randomUUID();
     const now = new Date(this.clock());
-    const task = newTask(caller, { id, type, imageId: image.id }, request.input);
+    const task = newTask(caller, { id, type: work.type, imageId: image.id }, input);
     await buryExpiredTasks(tx, task.owner, now);
     await insertTask(tx, task, now);
     const context = this.outbox.contextOf(caller);
     const row = { task_id: id, image_id: image.id, owner: task.owner, token: '', expires_at: 0, created_at: +now };
-    const plan = { attempts: 0, host: staged?.host ?? null, duty: 'run', reason: null, context };
+    const plan = { attempts: 0, host, duty: 'run', reason: null, context };
     const json = { work: JSON.stringify(work), targets: JSON.stringify(targets) };
     await insert(tx, 'import_tasks', [{ ...row, ...plan, ...json }]);
-    await this.#mark(tx, image, { id, targets, named, method, context });
+    await this.#mark(tx, image, { id, targets, work, context });
     const created = await findTask(tx, id);
     await this.outbox.add(tx, context, taskEvent('task.create', created));
     return created;
@@ -65,20 +102,22 @@ export class ImportStart {
     {
       id,
       targets,
-      named,
-      method,
+      work,
       context,
-    }: Pick<ImportRequest, 'named' | 'method'> & {
+    }: {
       readonly id: string;
+      readonly work: ImportWork;
       readonly targets: readonly TargetState[];
       readonly context: string | null;
     },
   ): Promise<void> {
     const kept = without(image.properties, stageHost);
-    const properties = withProgress({ ...kept, [importLock]: id }, targets, named);
-    const status = method === 'copy-image' ? image.status : 'importing';
+    const properties = withProgress({ ...kept, [importLock]: id }, targets, work);
+    const status = work.method === 'copy-image' ? image.status : 'importing';
     const marked = await saveMarked(tx, image, { ...image, status, properties }, new Date(this.clock()));
-    const prepare = targets.map(({ store }) => prepareEvent(marked, named ? store : undefined));
+    // Glance: data that lies somewhere already is not stored.
+    const stored = work.method === 'add-location' ? [] : targets;
+    const prepare = stored.map(({ store }) => prepareEvent(marked, work.named ? store : undefined));
     await this.outbox.add(tx, context, imageEvent('image.update', marked), ...prepare);
   }
 

@@ -1,11 +1,13 @@
 import {
   type Caller,
+  type ClaimedDigests,
   type ClaimedTask,
   type ImportedData,
   type ImportProgress,
   type ImportRequest,
   type ImportWorker,
   type Lease,
+  type LocationRequest,
   ServiceError,
   type Staging,
   type Task,
@@ -19,6 +21,7 @@ import type { Database } from '../database/database.js';
 import { findImage, findLocked, findVisible } from '../images/find-image.js';
 import { Leases } from '../images/leases.js';
 import { noOutbox, type Outbox } from '../notifications/outbox.js';
+import { checkNewLocation } from './new-location.js';
 import { ImportOutcome } from './import-outcome.js';
 import { ImportQueue } from './import-queue.js';
 import { abandonImports, importRows } from './import-rows.js';
@@ -119,6 +122,15 @@ export class TasksInDatabase implements Tasks {
     });
   }
 
+  async beginLocation(caller: Caller, imageId: string, request: LocationRequest): Promise<Task> {
+    const rights = await this.authorization.of(caller);
+    return this.database.transaction(async (tx) => {
+      const image = await findLocked(tx, rights, imageId);
+      const store = await checkNewLocation(tx, image, request, rights);
+      return this.#start.beginLocation(tx, caller, image, { ...request, store });
+    });
+  }
+
   claim(worker: ImportWorker): Promise<readonly ClaimedTask[]> {
     return this.#queue.claim(worker);
   }
@@ -137,6 +149,10 @@ export class TasksInDatabase implements Tasks {
 
   failed(token: string, store: string, reason: string): Promise<void> {
     return this.#outcome.failed(token, store, reason);
+  }
+
+  hashed(token: string, digests: ClaimedDigests): Promise<void> {
+    return this.#outcome.hashed(token, digests);
   }
 
   finish(id: string, token: string): Promise<void> {

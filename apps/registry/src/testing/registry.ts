@@ -12,6 +12,7 @@ import type { DatabaseKind } from './database.js';
 export const registrySettings: RegistrySettings = {
   imagePropertyQuota: 128,
   imageTagQuota: 128,
+  imageLocationQuota: 10,
   imageMemberQuota: 128,
   imageSizeCap: 1_099_511_627_776,
   delayedDelete: false,

@@ -21,6 +21,11 @@ export function isDigestAlgorithm(algorithm: string): boolean {
   }
 }
 
+/** Bytes of a digest by an algorithm that `isDigestAlgorithm` knows. */
+export function digestSize(algorithm: string): number {
+  return createHash(nativeName(algorithm)).digest().length;
+}
+
 /**
  * Computes digests of what passes, in hex by the name of the algorithm, on other threads while the data is used. Reads
  * ahead of the consumer by some MiB, and hands the bytes on in large chunks that must not be changed. Throws `Invalid`

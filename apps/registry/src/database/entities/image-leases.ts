@@ -8,9 +8,9 @@ import { Text, Time, Varchar } from './columns.js';
 export class ImageLeaseRow {
   @PrimaryColumn('varchar', { length: 36 }) token!: string;
   @Varchar(36) imageId!: string;
-  /** `upload` or `delete`. */
+  /** `upload`, `stage`, `delete`, or `location` for the removal of one. */
   @Varchar(10) kind!: string;
-  /** Of an upload: the back end that is written to. */
+  /** Of an upload: the back end that is written to. Of a location: the id of its row. */
   @Varchar(255, { nullable: true }) store!: string | null;
   /** Of a deletion: what the image is again if its data cannot be erased. */
   @Varchar(30, { nullable: true }) previousStatus!: string | null;

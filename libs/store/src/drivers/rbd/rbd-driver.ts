@@ -65,6 +65,15 @@ export class RbdDriver implements StoreDriver {
     return { size, data: imageBytes({ start: offset, end, buffers, signal, open }) };
   }
 
+  /** Only what is in the pool of this store: the service may reach others that clients must not. */
+  accepts(url: string): boolean {
+    try {
+      return rbdLocation(url).pool === this.#settings.pool;
+    } catch {
+      return false;
+    }
+  }
+
   async size(url: string): Promise<number> {
     return this.#sizeOf(rbdLocation(url));
   }
