@@ -7,7 +7,7 @@ import { applyChanges } from './image-changes.js';
 import { refuseForeign } from './image-locations.js';
 import { checkLocationQuota, checkPropertyQuota, checkTagQuota, type Quotas } from './image-rules.js';
 
-export interface UpdateSettings extends Quotas {
+interface UpdateSettings extends Quotas {
   readonly checkDefinedProperties: boolean;
 }
 
