@@ -29,7 +29,7 @@ export async function temporaryDirectory(inside: string): Promise<string> {
 }
 
 /** Asks a child to end, and makes it after ten seconds. */
-async function end(child: ChildProcess): Promise<void> {
+export async function end(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const ended = once(child, 'exit');
   child.kill('SIGTERM');

@@ -9,9 +9,10 @@ import type { Bench, Section, SectionResult } from './section.js';
 import { data } from './sections/data.js';
 import { imports } from './sections/imports.js';
 import { metadata } from './sections/metadata.js';
+import { scale } from './sections/scale.js';
 import { type Target, attach, startOurs } from './target.js';
 
-const sections: readonly Section[] = [metadata, data, imports];
+const sections: readonly Section[] = [metadata, data, imports, scale];
 
 // Ctrl-C in a terminal also reaches npm and bench.mjs, which passes it on: only the first one counts.
 let doing = '';

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { lastWords, run, startServer, temporaryDirectory } from './children.js';
+import { end, lastWords, run, startServer, temporaryDirectory } from './children.js';
 import type { Endpoint } from './connection.js';
 import { type LoopDelay, askLoopDelay } from './loop-delay.js';
 
@@ -27,6 +27,13 @@ export interface Target extends Endpoint {
   loopDelay(): Promise<LoopDelay | undefined>;
 }
 
+interface ConfigurationChanges {
+  /** Of the database; SQLite if absent. */
+  readonly connection?: string;
+  /** More of the file. */
+  readonly lines?: string;
+}
+
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
 /**
@@ -36,11 +43,12 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 export async function startOurs(
   directory: string,
   profiles: string | undefined,
-): Promise<{ target: Target; explain: (error: unknown) => Promise<Error> }> {
+  changes: ConfigurationChanges = {},
+): Promise<{ target: Target; explain: (error: unknown) => Promise<Error>; stop: () => Promise<void> }> {
   const port = await freePort();
   const config = join(directory, 'glance-api.conf');
   await mkdir(join(directory, 'images'));
-  await writeFile(config, configuration(directory, port));
+  await writeFile(config, configuration(directory, port, changes));
   await run(join(root, 'bin/glance-manage'), ['--config-file', config, 'db', 'sync']);
 
   // Unix sockets have short names only, so not in a directory that somebody chose.
@@ -77,7 +85,7 @@ export async function startOurs(
     const what = error instanceof Error ? error.message : String(error);
     return new Error(`${what}\n\n${how} Its log ends:\n${lastWords(log)}`);
   };
-  return { target, explain };
+  return { target, explain, stop: () => end(child) };
 }
 
 /** A service that runs already. */
@@ -99,18 +107,18 @@ export async function attach(url: string, token: string | undefined, pids: reado
   };
 }
 
-function configuration(directory: string, port: number): string {
+function configuration(directory: string, port: number, { connection, lines = '' }: ConfigurationChanges): string {
   return `[DEFAULT]
 bind_host = 127.0.0.1
 bind_port = ${port}
 log_file = ${directory}/glance-api.log
 node_staging_uri = file://${directory}/staging
 [database]
-connection = sqlite:///${directory}/glance.sqlite
+connection = ${connection ?? `sqlite:///${directory}/glance.sqlite`}
 [glance_store]
 stores = file
 filesystem_store_datadir = ${directory}/images
-`;
+${lines}`;
 }
 
 function headers(endpoint: Endpoint, token: string | undefined): string {

@@ -10,6 +10,8 @@ export interface Dialect {
   arrayOf(value: string): string;
   /** `column` for comparing exactly: MySQL's collations ignore case and trailing blanks. */
   exactly(column: string): string;
+  /** A join whose left side is read first. */
+  readonly joinInOrder: string;
   /** The form in which times are stored. */
   time(date: Date): string;
 }
@@ -24,6 +26,7 @@ export const sqliteDialect: Dialect = {
   objectOf: (key, value) => `json_group_object(${key}, ${value})`,
   arrayOf: (value) => `json_group_array(${value})`,
   exactly: (column) => column,
+  joinInOrder: 'CROSS JOIN',
   // Glance: SQLAlchemy writes and expects six digits, without a zone.
   time: (date) => `${iso(date)}000`,
 };
@@ -35,6 +38,7 @@ export const mysqlDialect: Dialect = {
   objectOf: (key, value) => `JSON_OBJECTAGG(${key}, ${value})`,
   arrayOf: (value) => `JSON_ARRAYAGG(${value})`,
   exactly: (column) => `CAST(${column} AS BINARY)`,
+  joinInOrder: 'STRAIGHT_JOIN',
   // DATETIME keeps whole seconds, and would round up.
   time: (date) => iso(date).slice(0, 19),
 };

@@ -1,6 +1,7 @@
 import { CreateGlanceSchema1732300000000 } from './migrations/create-glance-schema.js';
 import { CreateImageLeases1732300000001 } from './migrations/create-image-leases.js';
 import { CreateImports1732300000010 } from './migrations/create-imports.js';
+import { CreateListIndexes1732300000020 } from './migrations/create-list-indexes.js';
 import { CreateNotificationOutbox1732300000002 } from './migrations/create-notification-outbox.js';
 
 /** Oldest first. */
@@ -9,6 +10,7 @@ export const migrations = [
   CreateImageLeases1732300000001,
   CreateNotificationOutbox1732300000002,
   CreateImports1732300000010,
+  CreateListIndexes1732300000020,
 ];
 
 /** Where is recorded which of them this database has seen; Glance's own record is `alembic_version`. */

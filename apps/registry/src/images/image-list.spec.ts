@@ -4,6 +4,8 @@ import type { Caller, ImageFilter, ImageQuery, MemberStatus, Sort, Visibility } 
 import { wireTime } from '../database/dialect.js';
 import { databaseKinds } from '../testing/database.js';
 import { admin, alice, bob, callerOf, TestRegistry } from '../testing/registry.js';
+import { Authorization } from '../authorization/authorization.js';
+import { listImages } from './image-list.js';
 import { insert } from './image-writes.js';
 
 /** An image as the naive model knows it. */
@@ -197,6 +199,15 @@ describe.each(databaseKinds)('lists of images on $name', (kind) => {
     });
     await fc.assert(property, { numRuns: 150 });
   }, 60_000);
+
+  it('are the same however many images a filter matches', async () => {
+    const rights = await new Authorization().of(admin);
+    const property = fc.asyncProperty(query, fc.integer({ min: 0, max: 40 }), async (query, few) => {
+      const page = await listImages(registry.database, rights, { ...query, limit: 1_000 }, few);
+      expect(page.map(({ id }) => id)).toEqual(expected(models, admin, query));
+    });
+    await fc.assert(property, { numRuns: 60 });
+  });
 
   it('hold the same images as show', async () => {
     const images = registry.images();

@@ -4,6 +4,7 @@ import type { Database } from '../database/database.js';
 import type { SqlValue } from '../database/session.js';
 import type { Dialect } from '../database/dialect.js';
 import { type ImageRecord, selectList, toImage } from './image-rows.js';
+import { candidates, type ChildFilter, isChildFilter } from './child-filters.js';
 import { both, type Condition, listed, visible } from './visibility.js';
 
 const columns = {
@@ -25,28 +26,54 @@ const columns = {
 
 const never: Condition = { sql: '1 = 0', values: [] };
 
+/** Images that a filter may match so that they are looked at one by one, and sorted. */
+const mostCandidates = 1_000;
+
 /**
  * One page of images. The page is found first, by index where there is one, and only its images are read in full.
  * Null sorts before everything else. A marker that the caller cannot see is `Invalid`.
  */
-export async function listImages(database: Database, rights: Rights, query: ImageQuery): Promise<Image[]> {
+export async function listImages(
+  database: Database,
+  rights: Rights,
+  query: ImageQuery,
+  few = mostCandidates,
+): Promise<Image[]> {
   const { dialect } = database;
   const sorts = totalOrder(query.sort);
-  const conditions: Condition[] = [
+  const { from, conditions } = await candidates(database, query.filters.filter(isChildFilter), few);
+  const common: Condition[] = [
     // `+ 0`: no index on a flag that most images share is the one to walk along.
     { sql: `i.deleted + 0 = 0 AND ${query.osHidden ? 'i.os_hidden = 1' : 'i.os_hidden + 0 = 0'}`, values: [] },
-    listed(dialect, rights, query),
-    ...query.filters.map((filter) => filterCondition(dialect, filter)),
+    ...conditions,
+    ...query.filters.flatMap((filter) => (isChildFilter(filter) ? [] : filterCondition(dialect, filter))),
   ];
-  if (query.marker !== undefined)
-    conditions.push(after(sorts, await readMarker(database, rights, sorts, query.marker)));
+  if (query.marker !== undefined) common.push(after(sorts, await readMarker(database, rights, sorts, query.marker)));
   if (query.limit === 0) return [];
-  const where = both(...conditions);
   const order = sorts.map(({ key, direction }) => `i.${columns[key]} ${direction}`).join(', ');
-  const sql =
-    `SELECT ${selectList(dialect)} FROM (SELECT i.id FROM images i WHERE ${where.sql} ORDER BY ${order} LIMIT ?) page ` +
-    `JOIN images i ON i.id = page.id ORDER BY ${order}`;
-  return (await database.rows<ImageRecord>(sql, [...where.values, query.limit])).map(toImage);
+  const page = union(
+    listed(dialect, rights, query).map((shown) => both(shown, ...common)),
+    { from, sorts, limit: query.limit },
+  );
+  const sql = `SELECT ${selectList(dialect)} FROM (${page.sql}) page JOIN images i ON i.id = page.id ORDER BY ${order}`;
+  return (await database.rows<ImageRecord>(sql, page.values)).map(toImage);
+}
+
+/** The first ids of all that one of `alternatives` holds for: the first of each, and of these the first. */
+function union(
+  alternatives: readonly Condition[],
+  { from, sorts, limit }: { readonly from: Condition; readonly sorts: readonly Sort[]; readonly limit: number },
+): Condition {
+  const keys = sorts.map(({ key }, index) => `i.${columns[key]} AS k${index}`).join(', ');
+  const order = sorts.map(({ direction }, index) => `k${index} ${direction}`).join(', ');
+  const pages = alternatives.map(({ sql, values }) => ({
+    sql: `SELECT i.id AS id, ${keys} FROM ${from.sql} WHERE ${sql} ORDER BY ${order} LIMIT ?`,
+    values: [...from.values, ...values, limit],
+  }));
+  if (pages.length === 1) return pages[0]!;
+  const all = pages.map(({ sql }, index) => `SELECT * FROM (${sql}) p${index}`).join(' UNION ');
+  const sql = `SELECT id FROM (${all}) u ORDER BY ${order} LIMIT ?`;
+  return { sql, values: [...pages.flatMap(({ values }) => values), limit] };
 }
 
 /** Glance: what does not differ by the keys asked for is ordered by age and id, in the direction of the first key. */
@@ -104,7 +131,7 @@ function bound({ key, direction }: Sort, marker: MarkerRow): Condition {
   return { sql: `i.${columns[key]} ${direction === 'asc' ? '>=' : '<='} ?`, values: [marker[columns[key]] ?? null] };
 }
 
-function filterCondition(dialect: Dialect, filter: ImageFilter): Condition {
+function filterCondition(dialect: Dialect, filter: Exclude<ImageFilter, ChildFilter>): Condition {
   switch (filter.kind) {
     case 'oneOf':
       return oneOf(dialect, columns[filter.attribute], filter.values);
@@ -116,10 +143,6 @@ function filterCondition(dialect: Dialect, filter: ImageFilter): Condition {
       return time(dialect, columns[filter.attribute], filter.comparison, filter.value);
     case 'protected':
       return { sql: 'i.protected = ?', values: [filter.value ? 1 : 0] };
-    case 'tag':
-      return child(dialect, 'image_tags', { value: filter.value });
-    case 'property':
-      return child(dialect, 'image_properties', { name: filter.name, value: filter.value });
   }
 }
 
@@ -145,12 +168,4 @@ function time(dialect: Dialect, column: string, comparison: string, value: strin
     lte: { sql: `i.${column} < ?`, values: [to] },
   };
   return conditions[comparison]!;
-}
-
-function child(dialect: Dialect, table: string, equal: Readonly<Record<string, string>>): Condition {
-  const tests = Object.keys(equal).map((column) => `c.${column} = ? AND ${dialect.exactly(`c.${column}`)} = ?`);
-  return {
-    sql: `EXISTS (SELECT 1 FROM ${table} c WHERE c.image_id = i.id AND c.deleted + 0 = 0 AND ${tests.join(' AND ')})`,
-    values: Object.values(equal).flatMap((value) => [value, value]),
-  };
 }

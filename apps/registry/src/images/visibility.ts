@@ -28,15 +28,17 @@ const either = (...conditions: Condition[]): Condition => join('OR', conditions)
 
 /** Nobody owns the images of nobody. */
 function owned(dialect: Dialect, { projectId }: Caller): Condition {
-  return projectId === null ? never : { sql: `${dialect.exactly('i.owner')} = ?`, values: [projectId] };
+  // The first half finds rows by index, the second is exact.
+  const sql = `(i.owner = ? AND ${dialect.exactly('i.owner')} = ?)`;
+  return projectId === null ? never : { sql, values: [projectId, projectId] };
 }
 
 function sharedWith(dialect: Dialect, caller: Caller, status: ImageQuery['memberStatus']): Condition {
   const filter = status === 'all' || status === undefined ? '' : ' AND m.status = ?';
   return {
     sql:
-      "(i.visibility = 'shared' AND EXISTS (SELECT 1 FROM image_members m WHERE m.image_id = i.id" +
-      ` AND m.member = ? AND ${dialect.exactly('m.member')} = ? AND m.deleted + 0 = 0${filter}))`,
+      "(i.visibility = 'shared' AND i.id IN (SELECT m.image_id FROM image_members m WHERE m.member = ?" +
+      ` AND ${dialect.exactly('m.member')} = ? AND m.deleted + 0 = 0${filter}))`,
     values: [caller.projectId, caller.projectId, ...(filter === '' ? [] : [status as string])],
   };
 }
@@ -48,29 +50,30 @@ export function visible(dialect: Dialect, { caller, isAdmin }: Rights): Conditio
   return either(is('public', 'community'), owned(dialect, caller), sharedWith(dialect, caller, 'all'));
 }
 
-/** What a list shows to the caller: less than `visible`, unless it asks for more. */
+/**
+ * What a list shows to the caller: less than `visible`, unless it asks for more. An image is shown if one of the conditions
+ * holds; each by itself can be answered by an index, which all of them together cannot.
+ */
 export function listed(
   dialect: Dialect,
   { caller, isAdmin: admin }: Rights,
   query: Pick<ImageQuery, 'visibility' | 'memberStatus'>,
-): Condition {
+): readonly Condition[] {
   const { visibility } = query;
-  if (caller.anonymous) return [undefined, 'all', 'public'].includes(visibility) ? is('public') : never;
+  if (caller.anonymous) return [undefined, 'all', 'public'].includes(visibility) ? [is('public')] : [never];
   const own = owned(dialect, caller);
   const shared = sharedWith(dialect, caller, query.memberStatus ?? 'accepted');
   switch (visibility) {
     case undefined:
       // Glance: images of the community are found by those who look for them.
-      return admin
-        ? either({ sql: "i.visibility <> 'community'", values: [] }, own)
-        : either(is('public'), own, shared);
+      return admin ? [either({ sql: "i.visibility <> 'community'", values: [] }, own)] : [is('public'), own, shared];
     case 'all':
-      return admin ? always : either(is('public', 'community'), own, shared);
+      return admin ? [always] : [is('public'), is('community'), own, shared];
     case 'private':
-      return admin ? is('private') : both(is('private'), own);
+      return [admin ? is('private') : both(is('private'), own)];
     case 'shared':
-      return admin ? is('shared') : both(is('shared'), either(own, shared));
+      return admin ? [is('shared')] : [both(is('shared'), own), shared];
     default:
-      return is(visibility);
+      return [is(visibility)];
   }
 }
