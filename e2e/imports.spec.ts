@@ -1,5 +1,8 @@
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { scratchDirectory } from '../tools/services/scratch-directory.js';
@@ -22,10 +25,11 @@ describe.runIf(target === 'ours')('imports by python-glanceclient', { concurrent
   beforeAll(async () => {
     const places = stores.map((id) => [id, { filesystem_store_datadir: join(disks.path, id) }] as const);
     service = await startService({
-      settings: { enabled_backends: stores.map((id) => `${id}:file`).join(',') },
+      settings: { enabled_backends: stores.map((id) => `${id}:file`).join(','), web_download_retries: 1 },
       groups: {
         ...Object.fromEntries(places),
         glance_store: { default_backend: 'fast' },
+        import_filtering_opts: { allowed_ports: '[]', allowed_networks: '127.0.0.0/8' },
         os_glance_staging_store: { filesystem_store_datadir: join(disks.path, 'staging') },
       },
     });
@@ -71,6 +75,31 @@ describe.runIf(target === 'ours')('imports by python-glanceclient', { concurrent
     await active(id);
     expect(holders(id)).toEqual(['fast']);
     expect(readdirSync(join(disks.path, 'staging'))).not.toContain(id);
+  });
+
+  it('imports from a web server that breaks, and says why not from where nobody should look', async () => {
+    const server = createServer((request, response) => {
+      const from = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
+      const range = { 'content-range': `bytes ${from}-${data.length - 1}/${data.length}` };
+      response.writeHead(from > 0 ? 206 : 200, {
+        etag: '"1"',
+        'content-length': data.length - from,
+        ...(from > 0 && range),
+      });
+      const part = data.subarray(from, from + 2 * MiB);
+      if (from + part.length === data.length) response.end(part);
+      else response.write(part, () => response.destroy());
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const uri = `http://127.0.0.1:${(server.address() as AddressInfo).port}/disk.raw`;
+    const method = ['--import-method', 'web-download', '--uri'];
+    const { id = '' } = tableRecord(await clients.glance('image-create-via-import', ...formats, ...method, uri));
+    await active(id);
+    server.close();
+    expect((await images.download(id)).body.equals(data)).toBe(true);
+    const other = tableRecord(await clients.glance('image-create', ...formats))['id'] ?? '';
+    const refused = clients.glance('image-import', ...method, 'http://0xa9fea9fe/latest/meta-data', other);
+    await expect(refused).rejects.toThrow(/does not pass the filter/);
   });
 
   it('reads why an import failed, and repeats it', async () => {

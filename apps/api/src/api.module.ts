@@ -79,6 +79,7 @@ export class ApiModule {
       [tokens.tasks, tasks],
       [tokens.staging, front.imports.staging],
       [tokens.engine, front.imports.engine],
+      [tokens.urlFilter, front.imports.filter],
       [tokens.stores, stores],
       [tokens.imageData, data],
       [tokens.imageLocations, new ImageLocations(images, stores, data)],

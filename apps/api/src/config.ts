@@ -1,6 +1,7 @@
 import { type Config, declare, flag, integer, list, text, type ValuesOf } from '@glance/config';
 import { keystoneOptions, type KeystoneSettings } from './identity/keystone-options.js';
 import { importMethods } from '@glance/domain';
+import { downloadOptions, importFilterOptions } from './imports/download/download-options.js';
 import { isDigestAlgorithm } from '@glance/store';
 
 /** Options of the HTTP front door. */
@@ -142,6 +143,8 @@ const healthOptions = declare('healthcheck', {
 const merged = [
   apiOptions,
   importOptions,
+  importFilterOptions,
+  downloadOptions,
   taskPoolOptions,
   imageFormatOptions,
   proxyOptions,
@@ -155,6 +158,8 @@ export const apiDeclarations = [...merged, keystoneOptions] as const;
 /** All that can be set about the api. */
 export type ApiSettings = ValuesOf<typeof apiOptions> &
   ValuesOf<typeof importOptions> &
+  ValuesOf<typeof importFilterOptions> &
+  ValuesOf<typeof downloadOptions> &
   ValuesOf<typeof taskPoolOptions> &
   ValuesOf<typeof imageFormatOptions> &
   ValuesOf<typeof proxyOptions> &

@@ -6,6 +6,7 @@ export const tokens = {
   tasks: Symbol('Tasks'),
   staging: Symbol('StagingArea'),
   engine: Symbol('ImportEngine'),
+  urlFilter: Symbol('UrlFilter'),
   imageData: Symbol('ImageData'),
   imageLocations: Symbol('ImageLocations'),
   stores: Symbol('Stores'),

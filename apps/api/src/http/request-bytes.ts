@@ -7,9 +7,9 @@ const readAhead = 1024 * 1024;
 
 /**
  * The body of a request, pulled. Other than the stream's own iterator it leaves the connection alone when it is not
- * read to its end, so that the client still gets an answer. Fails with `Cancelled` when the client goes away.
+ * read to its end, so that the client still gets an answer. Fails with `broken()` when the sender goes away.
  */
-export async function* requestBytes(request: IncomingMessage): Bytes {
+export async function* requestBytes(request: IncomingMessage, broken: () => Error = clientGone): Bytes {
   if (request.readableEnded) return;
   const chunks: Uint8Array[] = [];
   let waiting = 0;
@@ -45,7 +45,7 @@ export async function* requestBytes(request: IncomingMessage): Bytes {
       } else if (end.as === 'complete') {
         return;
       } else {
-        throw new ServiceError('Cancelled', 'The client went away before it had sent everything.');
+        throw broken();
       }
     }
   } finally {
@@ -54,6 +54,8 @@ export async function* requestBytes(request: IncomingMessage): Bytes {
     if (!end.as) request.resume();
   }
 }
+
+const clientGone = (): Error => new ServiceError('Cancelled', 'The client went away before it had sent everything.');
 
 /** Gives the memory back at once. Left to the garbage collector, a gigabyte of chunks costs it dozens of rounds. */
 function release({ buffer, byteLength }: Uint8Array): void {

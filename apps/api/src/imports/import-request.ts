@@ -2,20 +2,28 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { type ImportMethod, importMethods, type ImportRequest, type JsonObject, ServiceError } from '@glance/domain';
 import type { Stores } from '@glance/store';
 import { isObject } from '../http/json-body.js';
+import { addedDigests } from '../images/new-location.js';
+import type { UrlFilter } from './download/url-filter.js';
 
 const invalid = (message: string): ServiceError => new ServiceError('Invalid', message);
+
+export interface ImportOffer {
+  readonly stores: Pick<Stores, 'named' | 'ids' | 'defaultId' | 'facts'>;
+  /** Methods. */
+  readonly enabled: readonly string[];
+  readonly filter: Pick<UrlFilter, 'check'>;
+}
 
 /** Reads what POST …/import asks for. `Invalid` for what makes no sense, `Conflict` for a store that there is not. */
 export function importRequest(
   body: JsonObject,
   headers: IncomingHttpHeaders,
-  stores: Pick<Stores, 'named' | 'ids' | 'defaultId' | 'facts'>,
-  enabled: readonly string[],
+  { stores, enabled, filter }: ImportOffer,
 ): ImportRequest {
   const { method } = body;
   if (!isObject(method)) throw invalid('The request must have a "method", an object with a "name".');
   const name = methodOf(method['name'], enabled);
-  const source = sourceOf(name, method);
+  const source = sourceOf(name, method, filter);
   const allStores = flag(body, 'all_stores', false);
   const mustSucceed = flag(body, 'all_stores_must_succeed', true);
   if (!mustSucceed && !stores.named) {
@@ -45,9 +53,11 @@ function methodOf(name: unknown, enabled: readonly string[]): ImportMethod {
 }
 
 /** What a method needs besides its name. */
-function sourceOf(name: ImportMethod, method: JsonObject): JsonObject {
-  if (name === 'web-download')
-    return { ...method, uri: webAddress(method['uri'], 'The method web-download needs a "uri"') };
+function sourceOf(name: ImportMethod, method: JsonObject, filter: ImportOffer['filter']): JsonObject {
+  if (name === 'web-download') {
+    const uri = webAddress(method['uri'], 'The method web-download needs a "uri"', filter);
+    return { uri, digests: addedDigests(method['validation_data']) };
+  }
   if (name !== 'glance-download') return method;
   const { glance_region: region, glance_image_id: id, glance_service_interface: service = 'public' } = method;
   if (typeof region !== 'string') throw invalid('The method glance-download needs a "glance_region".');
@@ -59,11 +69,10 @@ function sourceOf(name: ImportMethod, method: JsonObject): JsonObject {
 
 const uuid = /^[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}$/i;
 
-/** An http or https URL; `missing` begins the sentence about one that is none. */
-export function webAddress(value: unknown, missing: string): string {
-  const url = typeof value === 'string' ? URL.parse(value) : null;
-  if (typeof value === 'string' && (url?.protocol === 'http:' || url?.protocol === 'https:')) return value;
-  throw invalid(`${missing}: a URL that begins with http:// or https://.`);
+/** A URL that passes `filter`; `missing` begins the sentence about one that is not there. */
+export function webAddress(value: unknown, missing: string, filter: ImportOffer['filter']): string {
+  if (typeof value !== 'string') throw invalid(`${missing}: a URL that begins with http:// or https://.`);
+  return filter.check(value).href;
 }
 
 function flag(body: JsonObject, name: string, otherwise: boolean): boolean {

@@ -11,6 +11,7 @@ import type { Traffic } from '../http/traffic.js';
 import { octetStream, uploadSize } from '../images/upload-headers.js';
 import { imageTaskView } from '../tasks/task-view.js';
 import { tokens } from '../tokens.js';
+import type { UrlFilter } from './download/url-filter.js';
 import type { ImportEngine } from './import-engine.js';
 import { importRequest } from './import-request.js';
 import type { StagingArea } from './staging-area.js';
@@ -25,6 +26,7 @@ export class ImportsController {
     @Inject(tokens.engine) private readonly engine: ImportEngine,
     @Inject(tokens.stores) private readonly stores: Stores,
     @Inject(tokens.settings) private readonly settings: ApiSettings,
+    @Inject(tokens.urlFilter) private readonly filter: UrlFilter,
     @Inject(tokens.traffic) private readonly traffic: Traffic,
   ) {}
 
@@ -54,7 +56,9 @@ export class ImportsController {
   @Post('import')
   async import(@Req() request: OneImage, @Res() reply: FastifyReply): Promise<void> {
     const body = await jsonObject(request, reply);
-    const wanted = importRequest(body, request.headers, this.stores, this.settings.enabledImportMethods);
+    const { stores, filter, settings } = this;
+    const offer = { stores, filter, enabled: settings.enabledImportMethods };
+    const wanted = importRequest(body, request.headers, offer);
     const { id } = request.params;
     const input = { image_id: id, ...wanted.input };
     await this.tasks.beginImport(request.caller, id, { ...wanted, input });

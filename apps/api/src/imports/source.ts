@@ -13,7 +13,7 @@ export interface Source {
   readable?(signal: AbortSignal): Promise<ReadableData>;
 }
 
-interface SourceData {
+export interface SourceData {
   /** Bytes, where the source tells. */
   readonly size: number | undefined;
   readonly data: Bytes;

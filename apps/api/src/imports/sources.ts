@@ -1,22 +1,42 @@
 import { fileURLToPath } from 'node:url';
-import { type ClaimedTask, type Image, ServiceError } from '@glance/domain';
+import { type ClaimedDigests, type ClaimedTask, type Image, ServiceError } from '@glance/domain';
 import type { Stores } from '@glance/store';
+import type { WebDownload } from './download/web-source.js';
 import type { Source } from './source.js';
 import type { StagingArea } from './staging-area.js';
 import { storedSource } from './stored-source.js';
+import { verifiedSource } from './verified-source.js';
+
+export interface SourceParts {
+  readonly stores: Stores;
+  readonly staging: StagingArea;
+  readonly web: (download: WebDownload) => Source;
+}
 
 /** Says where the bytes of an import come from. */
-export function importSources(stores: Stores, staging: StagingArea): (task: ClaimedTask, image: Image) => Source {
+export function importSources({ stores, staging, web }: SourceParts): (task: ClaimedTask, image: Image) => Source {
   return (task, image) => {
     switch (task.method) {
       case 'copy-image':
         return storedSource(stores, image.locations);
       case 'glance-direct':
         return stagedSource(staging, task);
+      case 'web-download':
+        return webSource(web, task.source as unknown as WantedDownload);
       default:
         throw new ServiceError('Invalid', `This service cannot import by ${task.method}.`);
     }
   };
+}
+
+interface WantedDownload {
+  readonly uri: string;
+  readonly digests?: ClaimedDigests;
+}
+
+function webSource(web: SourceParts['web'], { uri, digests }: WantedDownload): Source {
+  const source = web({ url: uri });
+  return digests ? verifiedSource(source, digests) : source;
 }
 
 function stagedSource(staging: StagingArea, { staged }: ClaimedTask): Source {

@@ -2,6 +2,10 @@ import type { ApiParts } from '../api.module.js';
 import type { ApiSettings } from '../config.js';
 import type { Traffic } from '../http/traffic.js';
 import { inspectImage } from '../images/inspect-image.js';
+import { AddressGuard } from './download/address-guard.js';
+import { UrlFilter } from './download/url-filter.js';
+import { WebClient } from './download/web-client.js';
+import { webSources } from './download/web-source.js';
 import { ImportEngine } from './import-engine.js';
 import { Scratch } from './scratch.js';
 import { importSources } from './sources.js';
@@ -11,6 +15,7 @@ import { StagingArea } from './staging-area.js';
 export interface Imports {
   readonly staging: StagingArea;
   readonly engine: ImportEngine;
+  readonly filter: UrlFilter;
 }
 
 /** Milliseconds between two looks for tasks. */
@@ -20,6 +25,11 @@ const interval = 3_000;
 export function startImports(settings: ApiSettings, parts: ApiParts, traffic: Traffic): Imports {
   const { images, tasks, stores, logger } = parts;
   const staging = new StagingArea({ images, tasks, place: parts.staging, logger });
+  const guard = new AddressGuard(settings.allowedNetworks);
+  const filter = new UrlFilter(settings, guard);
+  const client = new WebClient({ filter, guard, patience: settings.webDownloadPatience * 1000 });
+  const { webDownloadRetries: retries, webDownloadDeadline: deadline } = settings;
+  const web = webSources(client, { retries, deadline: deadline * 1000, pause: 1_000 });
   const engine = new ImportEngine({
     tasks,
     stores,
@@ -31,9 +41,9 @@ export function startImports(settings: ApiSettings, parts: ApiParts, traffic: Tr
     hashAlgorithm: settings.hashingAlgorithm,
     httpRetries: settings.httpRetries,
     inspect: inspectImage(settings, logger),
-    sourceOf: importSources(stores, staging),
+    sourceOf: importSources({ stores, staging, web }),
     plugins: [],
     scratch: new Scratch(parts.staging.scratchDirectory),
   });
-  return { staging, engine };
+  return { staging, engine, filter };
 }

@@ -2,6 +2,7 @@ import { type ClaimedTask, isServiceError } from '@glance/domain';
 
 const steps: Readonly<Record<string, string>> = {
   read: 'opening the data',
+  download: 'the download',
   write: 'writing the data',
   hash: 'reading the data',
   inspect: 'inspecting the data',
@@ -16,8 +17,14 @@ export function whyFailed(remedy: Remedy, step: string, error: unknown): string 
   const what = known
     ? error.message
     : 'Something went wrong in the service; its log has more under the id of this task.';
-  const where = isServiceError(error, 'UnsafeImage') ? 'inspect' : step;
+  const where = isServiceError(error, 'UnsafeImage') ? 'inspect' : stepOf(error, step);
   return `The import failed at ${steps[where] ?? where}: ${what} ${remedies[remedy]}`;
+}
+
+/** What goes wrong with a source shows when it is written. */
+function stepOf(error: unknown, step: string): string {
+  const { step: own } = isServiceError(error) ? error.details : {};
+  return typeof own === 'string' ? own : step;
 }
 
 type Remedy = ClaimedTask['method'] | 'one store';

@@ -3,7 +3,8 @@ import type { Stores } from '@glance/store';
 import { isObject } from '../http/json-body.js';
 import type { Formats } from '../images/attributes.js';
 import { newImage } from '../images/new-image.js';
-import { webAddress } from '../imports/import-request.js';
+import type { UrlFilter } from '../imports/download/url-filter.js';
+import { webAddress, withoutPassword } from '../imports/import-request.js';
 
 const invalid = (message: string): ServiceError => new ServiceError('Invalid', message);
 
@@ -12,12 +13,13 @@ export function importTask(
   body: JsonObject,
   stores: Pick<Stores, 'named' | 'defaultId'>,
   formats: Formats,
+  filter: Pick<UrlFilter, 'check'>,
 ): { readonly image: NewImage; readonly request: ImportRequest } {
   const { type, input } = body;
   if (type !== 'import') throw invalid('The "type" of a task must be "import": there is no other.');
   if (!isObject(input)) throw invalid('A task must have an "input", an object.');
   const { import_from: uri, import_from_format: format, image_properties: properties } = input;
-  const from = webAddress(uri, 'The input of the task must have "import_from"');
+  const from = webAddress(uri, 'The input of the task must have "import_from"', filter);
   if (typeof format !== 'string') throw invalid('The input of the task must have "import_from_format".');
   if (!isObject(properties)) throw invalid('The input of the task must have "image_properties", an object.');
   const image = newImage({ disk_format: format, container_format: 'bare', ...properties }, formats);
@@ -30,8 +32,8 @@ export function importTask(
       allStores: false,
       named: stores.named,
       mustSucceed: true,
-      source: { name: 'web-download', uri: from },
-      input,
+      source: { uri: from },
+      input: { ...input, import_from: withoutPassword(from) },
     },
   };
 }

@@ -8,6 +8,7 @@ import { jsonObject } from '../http/json-body.js';
 import { sendJson } from '../http/send-json.js';
 import type { Formats } from '../images/attributes.js';
 import { pageLinks } from '../images/image-query.js';
+import type { UrlFilter } from '../imports/download/url-filter.js';
 import type { ImportEngine } from '../imports/import-engine.js';
 import { tokens } from '../tokens.js';
 import { importTask } from './import-task.js';
@@ -26,6 +27,7 @@ export class TasksController {
     @Inject(tokens.engine) private readonly engine: ImportEngine,
     @Inject(tokens.stores) private readonly stores: Stores,
     @Inject(tokens.settings) private readonly settings: ApiSettings,
+    @Inject(tokens.urlFilter) private readonly filter: UrlFilter,
     @Inject(tokens.baseUrl) private readonly baseUrl: BaseUrl,
   ) {
     this.formats = { disk: settings.diskFormats, container: settings.containerFormats };
@@ -35,7 +37,8 @@ export class TasksController {
   async create(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const { caller } = request;
     await this.tasks.assertMayCreate(caller);
-    const { image, request: wanted } = importTask(await jsonObject(request, reply), this.stores, this.formats);
+    const body = await jsonObject(request, reply);
+    const { image, request: wanted } = importTask(body, this.stores, this.formats, this.filter);
     const { id } = await this.images.create(caller, image);
     const task = await this.tasks.beginImport(caller, id, wanted);
     if (!task) throw new ServiceError('Internal', 'An import into a new image has something to do.');

@@ -5,7 +5,8 @@ import { octets, pattern, raw } from '../testing/uploading.js';
 let service: TestService;
 
 beforeAll(async () => {
-  service = await startService();
+  const settings = { allowedPorts: [], allowedNetworks: ['127.0.0.0/8'], webDownloadRetries: 0 };
+  service = await startService({ settings });
 });
 afterAll(() => service.close());
 
@@ -43,6 +44,7 @@ describe('the tasks API', () => {
     ['no type', { input }],
     ['no input', { type: 'import' }],
     ['no URL', { type: 'import', input: { ...input, import_from: undefined } }],
+    ['a URL that does not pass the filter', { type: 'import', input: { ...input, import_from: 'http://10.1.2.3/' } }],
     ['no format', { type: 'import', input: { ...input, import_from_format: undefined } }],
     ['no properties', { type: 'import', input: { ...input, image_properties: undefined } }],
   ])('refuses %s', async (_, body) => {
