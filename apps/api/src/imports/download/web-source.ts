@@ -33,7 +33,7 @@ const longestPause = 30_000;
 const passing: readonly (number | undefined)[] = [408, 425, 429, 500, 502, 503, 504];
 
 /** Data that a web server has: fetched on from where it broke off, and either all of it or an error. */
-export class WebSource implements Source {
+class WebSource implements Source {
   private readonly host: string;
 
   constructor(
