@@ -102,7 +102,7 @@ export async function storePlaces(config: Config): Promise<Placed[]> {
   return [{ declaration: storeOptions }, { declaration: backendOptions }, ...own.flat()];
 }
 
-/** Opens the configured stores. Of several, one that is not the default may be away: it fails when it is used. */
+/** Opens the configured stores. One that is away fails when it is used, until it is there again. */
 export async function openStores(config: Config, logger: Logger): Promise<Stores> {
   const { plans, defaultId, named, missing } = plan(config);
   for (const kind of missing) logger.warn(`Stores of the kind ${kind} are not in this version and left out.`);
@@ -118,15 +118,9 @@ export async function openStores(config: Config, logger: Logger): Promise<Stores
     }),
   );
   assertApart(apart);
-  await Promise.all(
-    configured.map(({ id, store }) =>
-      store.open().catch((error: unknown) => {
-        if (id === defaultId) throw error;
-        logger.error(`The store ${id} cannot be used.`, { error });
-      }),
-    ),
-  );
-  return new Stores(configured, { defaultId, named });
+  const all = new Stores(configured, { defaultId, named });
+  await all.open((id, error) => logger.error(`The store ${id} cannot be used yet.`, { error }));
+  return all;
 }
 
 /** Two stores in one place would each take the other's copy of an image for what a dead process has left. */
@@ -145,6 +139,6 @@ export async function openFileStore(config: Config, directory: string): Promise<
   const { schemes, options, create } = await drivers.file();
   const store = new Store(create({ ...config.read(options), filesystemStoreDatadir: directory }));
   const stores = new Stores([{ id: 'file', schemes, store }], { defaultId: 'file' });
-  await stores.open();
+  await store.open();
   return stores;
 }

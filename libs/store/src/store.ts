@@ -4,6 +4,7 @@ import type { Bytes, Tap } from './bytes.js';
 import { cancellation, settled } from './cancellation.js';
 import type { StoreCapabilities, StoreDriver } from './driver.js';
 import { Intake } from './intake.js';
+import { Readiness } from './readiness.js';
 import { storeError } from './store-error.js';
 
 export interface StoreWrite {
@@ -33,20 +34,22 @@ export interface StoreRead {
 export class Store {
   readonly #driver: StoreDriver;
   readonly #patience: number;
+  readonly #readiness: Readiness;
 
   /** `patience`: milliseconds that the driver has for undoing a write after `signal` has fired. */
   constructor(driver: StoreDriver, { patience = 10_000 }: { patience?: number } = {}) {
     this.#driver = driver;
     this.#patience = patience;
+    this.#readiness = new Readiness(() => driver.open());
   }
 
   get capabilities(): StoreCapabilities {
     return this.#driver.capabilities;
   }
 
-  /** Proves that the configured place can be used, and makes it ready. */
+  /** Proves that the configured place can be used, and makes it ready. A write does so too, if it was not done yet. */
   async open(): Promise<void> {
-    await this.#driver.open().catch(fail);
+    await this.#readiness.reach();
   }
 
   async close(): Promise<void> {
@@ -62,6 +65,7 @@ export class Store {
     if (!this.capabilities.write) throw new ServiceError('StoreDisabled', 'This store does not take images.');
     const intake = new Intake(size, maxSize);
     if (signal.aborted) throw cancellation(signal);
+    if (!this.#readiness.reached) await settled(this.open(), signal);
     const over = new AbortController();
     const stop = AbortSignal.any([signal, over.signal]);
     const source = intake.arriving(abortable(data, stop, () => cancellation(signal)));

@@ -1,5 +1,6 @@
 import { type ImageLocation, isServiceError, ServiceError } from '@glance/domain';
 import type { Bytes } from './bytes.js';
+import { settled } from './cancellation.js';
 import type { Store, StoreRead, StoreWrite } from './store.js';
 
 export interface ConfiguredStore {
@@ -33,6 +34,9 @@ export interface OpenedData {
   readonly data: Bytes;
 }
 
+/** Milliseconds after which a service starts without a store that does not answer. */
+const longestOpening = 20_000;
+
 /** The stores of a deployment, by their ids, and what is done with all copies of an image. */
 export class Stores {
   readonly defaultId: string;
@@ -61,9 +65,21 @@ export class Stores {
     }));
   }
 
-  /** Proves that all stores can be used. */
-  async open(): Promise<void> {
-    await Promise.all([...this.#stores.values()].map(({ store }) => store.open()));
+  /**
+   * Proves that the stores can be used. One that is away makes itself ready when it is there again, and so does one whose
+   * options are wrong once what they name exists; of both `tell` hears. Fails for the default store with wrong options.
+   */
+  async open(tell: (id: string, error: ServiceError) => void): Promise<void> {
+    const open = async ({ id, store }: ConfiguredStore): Promise<void> => {
+      const late = new ServiceError('StoreUnavailable', 'The store does not answer yet.');
+      try {
+        await settled(store.open(), AbortSignal.timeout(longestOpening), { late: () => late });
+      } catch (error) {
+        if (!isServiceError(error) || (id === this.defaultId && error.code !== 'StoreUnavailable')) throw error;
+        tell(id, error);
+      }
+    };
+    await Promise.all([...this.#stores.values()].map(open));
   }
 
   async close(): Promise<void> {
