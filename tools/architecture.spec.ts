@@ -22,7 +22,7 @@ const rules: Readonly<Record<string, Rule>> = {
   'libs/node-rados': { may: [], packages: [/^koffi$/] },
   'libs/format': { may: ['domain', 'store'], packages: [] },
   // Each driver may bring the SDK of what it talks to, and nothing else may.
-  'libs/store': { may: ['domain', 'config', 'node-rados'], packages: [] },
+  'libs/store': { may: ['domain', 'config', 'node-rados'], packages: [/^@aws-sdk\/client-s3$/] },
   // All Nest and AMQP glue.
   'libs/rpc': { may: ['domain', 'config'], packages: [nest, /^@nestjs\/microservices$/, /^amqplib$/] },
   // The only one that knows SQL.

@@ -1,14 +1,16 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { TestProject } from 'vitest/node';
-import { startCeph } from './ceph.js';
+import { type Ceph, startCeph } from './ceph.js';
 import { startMariadb } from './mariadb.js';
+import { startRadosgw } from './radosgw.js';
 import { startRabbitmq } from './rabbitmq.js';
 
 const servers = [
   { variable: 'GLANCE_TEST_MYSQL', start: startMariadb },
   { variable: 'GLANCE_TEST_RABBIT', start: startRabbitmq },
   { variable: 'GLANCE_TEST_CEPH', start: startCephByConf },
+  { variable: 'GLANCE_TEST_RADOSGW', start: startGateway },
 ];
 
 /**
@@ -40,9 +42,22 @@ export default async function setup(project: TestProject): Promise<() => Promise
 
 /** What names a cluster is its ceph.conf; that says where the keys of its users are. */
 async function startCephByConf(): Promise<{ url: string; close: () => Promise<void> }> {
-  const ceph = await startCeph();
+  const ceph = await (cluster ??= startCeph());
   return { url: ceph.conf, close: () => ceph.close() };
 }
+
+/** On the cluster that other tests have, or one of its own. */
+async function startGateway(): Promise<{ url: string; close: () => Promise<void> }> {
+  const ceph = await (cluster ??= startCeph());
+  const gateway = await startRadosgw(ceph.conf);
+  const close = async (): Promise<void> => {
+    await gateway.close();
+    await ceph.close();
+  };
+  return { url: gateway.url, close };
+}
+
+let cluster: Promise<Ceph> | undefined;
 
 /** The file names given on the command line; vitest keeps them to itself. Without them all files count. */
 function filters(project: TestProject): string[] {

@@ -34,7 +34,7 @@ const namedStoreOptions = declare('glance_store', {
 });
 
 /** Kinds that Glance has and this version does not: files that name one still load. */
-const planned = new Set(['http', 'swift', 's3', 'cinder', 'vmware']);
+const planned = new Set(['http', 'swift', 'cinder', 'vmware']);
 
 /** Glance: the staging area and the like look like stores in its files, and are none of clients'. */
 const reserved = /^os_glance_/;
@@ -132,7 +132,7 @@ function assertApart(stores: readonly { readonly id: string; readonly place: str
 }
 
 /** The options that say where a store is. */
-const places = ['filesystemStoreDatadir', 'rbdStoreCephConf', 'rbdStorePool'];
+const places = ['filesystemStoreDatadir', 'rbdStoreCephConf', 'rbdStorePool', 's3StoreHost', 's3StoreBucket'];
 
 /** Opens one store of files, in `directory`, for the launcher. */
 export async function openFileStore(config: Config, directory: string): Promise<Stores> {

@@ -4,6 +4,7 @@ import type { StoreDriverModule } from './driver.js';
 export const drivers = {
   file: () => import('./drivers/file.js'),
   rbd: () => import('./drivers/rbd.js'),
+  s3: () => import('./drivers/s3.js'),
 } satisfies Record<string, () => Promise<StoreDriverModule>>;
 
 export type DriverName = keyof typeof drivers;

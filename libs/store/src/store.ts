@@ -92,7 +92,7 @@ export class Store {
   async read(url: string, { offset = 0, length, signal }: StoreRead): Promise<{ size: number; data: Bytes }> {
     const { seek } = this.capabilities;
     const range = seek ? { offset, length } : { offset: 0, length: undefined };
-    const { size, data } = await settled(this.#driver.read(url, { ...range, signal }), signal).catch(fail);
+    const { size, data } = await settled(this.#driver.read(url, { ...range, signal }), signal).catch(failing(signal));
     if (offset > 0 && offset >= size) {
       throw new ServiceError('RangeNotSatisfiable', `The image has ${size} bytes only.`, { size });
     }
@@ -113,23 +113,30 @@ export class Store {
 
   /** Bytes of what is at `url`. */
   async size(url: string, signal: AbortSignal): Promise<number> {
-    return settled(this.#driver.size(url, signal), signal).catch(fail);
+    return settled(this.#driver.size(url, signal), signal).catch(failing(signal));
   }
 
   /** Removes what is at `url`: `DataNotFound` if nothing is, `DataInUse` if somebody still needs it. */
   async delete(url: string, signal: AbortSignal): Promise<void> {
     if (!this.capabilities.delete) throw new ServiceError('StoreDisabled', 'This store deletes nothing.');
-    await settled(this.#driver.delete(url, signal), signal).catch(fail);
+    await settled(this.#driver.delete(url, signal), signal).catch(failing(signal));
   }
 
   /** Removes all that an interrupted write of `id` left. Only for an id that no image refers to. */
   async discard(id: string, signal: AbortSignal): Promise<void> {
-    await settled(this.#driver.discard(id, signal), signal).catch(fail);
+    await settled(this.#driver.discard(id, signal), signal).catch(failing(signal));
   }
 }
 
 function fail(error: unknown): never {
   throw storeError(error);
+}
+
+/** For `catch`: who was stopped says so in many ways. */
+function failing(signal: AbortSignal): (error: unknown) => never {
+  return (error) => {
+    throw signal.aborted ? cancellation(signal) : storeError(error);
+  };
 }
 
 function withLeftovers({ code, message, details, cause }: ServiceError): ServiceError {

@@ -12,6 +12,8 @@ const capabilities: Readonly<Record<string, Readonly<Record<string, string>>>> =
   },
   // Cannot call the methods of RBD's object class: `x` is missing.
   'client.glance-rw': { mon: 'allow r', osd: 'allow rw pool=images' },
+  // The gateway that speaks S3 and Swift.
+  'client.rgw': { mon: 'allow rw', osd: 'allow rwx' },
   'osd.0': { mon: 'allow profile osd', mgr: 'allow profile osd', osd: 'allow *' },
   'mgr.x': { mon: 'allow profile mgr', osd: 'allow *' },
 };

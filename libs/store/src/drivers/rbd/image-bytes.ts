@@ -3,7 +3,8 @@ import { ServiceError } from '@glance/domain';
 import type { Bytes } from '../../bytes.js';
 import { cancellation } from '../../cancellation.js';
 import { storeError } from '../../store-error.js';
-import { bufferSize, type Buffers } from './buffers.js';
+import type { Buffers } from '../../buffers.js';
+import { bufferSize } from './buffer-size.js';
 
 const readAhead = 6;
 
@@ -25,7 +26,7 @@ export interface ImagePart {
 export async function* imageBytes({ start, end, buffers, signal, open }: ImagePart): Bytes {
   if (start >= end) return;
   const image = await open();
-  const lease = buffers.lease({ own: 2, most: readAhead + 1 });
+  const lease = buffers.lease({ own: 2, most: readAhead + 1, size: bufferSize });
   const ahead: Promise<{ buffer: Buffer; length: number }>[] = [];
   let position = start;
   let held: Buffer | undefined;

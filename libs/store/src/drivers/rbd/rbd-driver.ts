@@ -1,11 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Cluster, type ClusterOptions, features, type Image, isRadosError, type Pool } from '@glance/node-rados';
 import { isServiceError, ServiceError } from '@glance/domain';
+import { Buffers } from '../../buffers.js';
 import type { Bytes } from '../../bytes.js';
 import { cancellation } from '../../cancellation.js';
 import type { ReadOptions, StoreDriver } from '../../driver.js';
 import { storeError } from '../../store-error.js';
-import { Buffers } from './buffers.js';
+import { bufferSize } from './buffer-size.js';
 import { Connection, type Upload } from './connection.js';
 import { imageBytes } from './image-bytes.js';
 import { type RbdLocation, rbdLocation, rbdUrl, snapshotName } from './rbd-location.js';
@@ -13,7 +14,7 @@ import { removeImage, removeLeftovers, removeSnapshot } from './remove-image.js'
 import { writeImage } from './write-image.js';
 
 /** Of all streams of this process together, besides the few that each has. */
-const buffers = new Buffers(32);
+const buffers = new Buffers(32 * bufferSize);
 
 /** Milliseconds that `discard` waits for the watcher of a client that died: Ceph forgets it after 30 seconds. */
 const watcherPatience = 40_000;

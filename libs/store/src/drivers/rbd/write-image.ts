@@ -2,7 +2,8 @@ import type { Image } from '@glance/node-rados';
 import { abortable } from '../../abortable.js';
 import type { Bytes } from '../../bytes.js';
 import { cancellation } from '../../cancellation.js';
-import { bufferSize, type Buffers, type Lease } from './buffers.js';
+import type { Buffers, Lease } from '../../buffers.js';
+import { bufferSize } from './buffer-size.js';
 import { nonZeroRuns } from './non-zero-runs.js';
 
 const inFlight = 8;
@@ -17,7 +18,7 @@ export interface ImageWriting {
 
 /** Writes `data` to a new image, several pieces at a time, and makes the image exactly as large. */
 export async function writeImage(image: Image, data: Bytes, { sparse, buffers, signal }: ImageWriting): Promise<void> {
-  const lease = buffers.lease({ own: 1, most: inFlight + 1 });
+  const lease = buffers.lease({ own: 1, most: inFlight + 1, size: bufferSize });
   const writer = new Writer(image, lease, sparse);
   const either = AbortSignal.any([signal, writer.failed]);
   const reason = (): Error => (writer.failed.aborted ? (writer.failed.reason as Error) : cancellation(signal));

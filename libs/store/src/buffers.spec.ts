@@ -3,13 +3,16 @@ import { Buffers } from './buffers.js';
 
 describe('the buffers of streams', () => {
   it('are as many as a stream may have, when others have none', () => {
-    const lease = new Buffers(10).lease({ own: 1, most: 3 });
+    const lease = new Buffers(1000).lease({ own: 1, most: 3, size: 100 });
     expect([1, 2, 3, 4].map(() => lease.tryTake() !== undefined)).toEqual([true, true, true, false]);
   });
 
   it('are its own few when others have all the spare ones, until they give some back', () => {
-    const buffers = new Buffers(2);
-    const [greedy, modest] = [buffers.lease({ own: 1, most: 9 }), buffers.lease({ own: 1, most: 9 })];
+    const buffers = new Buffers(200);
+    const [greedy, modest] = [
+      buffers.lease({ own: 1, most: 9, size: 100 }),
+      buffers.lease({ own: 1, most: 9, size: 100 }),
+    ];
     const taken = [greedy.tryTake(), greedy.tryTake(), greedy.tryTake()];
     expect(greedy.tryTake()).toBeUndefined();
     expect(modest.tryTake()).toBeDefined();
@@ -20,7 +23,7 @@ describe('the buffers of streams', () => {
   });
 
   it('come when one is given back', async () => {
-    const lease = new Buffers(0).lease({ own: 1, most: 9 });
+    const lease = new Buffers(0).lease({ own: 1, most: 9, size: 100 });
     const first = await lease.take();
     const waiting = lease.take();
     lease.give(first);
@@ -28,7 +31,7 @@ describe('the buffers of streams', () => {
   });
 
   it('are not used again when somebody may still write to them', async () => {
-    const lease = new Buffers(0).lease({ own: 1, most: 9 });
+    const lease = new Buffers(0).lease({ own: 1, most: 9, size: 100 });
     const first = await lease.take();
     const waiting = lease.take();
     lease.give(first, { reuse: false });
@@ -36,13 +39,20 @@ describe('the buffers of streams', () => {
   });
 
   it('can all be spare again after every stream has ended', () => {
-    const buffers = new Buffers(3);
+    const buffers = new Buffers(300);
     for (let turn = 0; turn < 5; turn++) {
-      const lease = buffers.lease({ own: 2, most: 5 });
+      const lease = buffers.lease({ own: 2, most: 5, size: 100 });
       const taken = Array.from({ length: 5 }, () => lease.tryTake()!);
       expect(taken.every(Boolean)).toBe(true);
       for (const buffer of taken) lease.give(buffer, { reuse: turn % 2 === 0 });
       lease.end();
     }
+  });
+
+  it('have the size that their stream wants', () => {
+    const buffers = new Buffers(1000);
+    const [small, large] = [buffers.lease({ own: 1, most: 1, size: 10 }), buffers.lease({ own: 1, most: 1, size: 20 })];
+    small.give(small.tryTake()!);
+    expect(large.tryTake()).toHaveLength(20);
   });
 });

@@ -1,9 +1,14 @@
-/** Bytes of a buffer, and of one operation on Ceph: a whole number of them makes an object, or the other way round. */
-export const bufferSize = 4 * 1024 * 1024;
+interface Lender {
+  borrow(): boolean;
+  payBack(): void;
+  make(): Buffer;
+  recycle(buffer: Buffer): void;
+  end(): void;
+}
 
 /**
- * Buffers for the data that is on its way between Ceph and many streams. Each stream may always hold a few; more, to
- * have several operations in flight, only as long as all together hold no more than `spare`.
+ * Buffers for the data that is on its way between a store and many streams. Each stream may always hold a few; more, to
+ * have several operations in flight, only as long as these take no more than `spare` bytes in all streams together.
  */
 export class Buffers {
   readonly #spare: number;
@@ -15,27 +20,25 @@ export class Buffers {
     this.#spare = spare;
   }
 
-  lease({ own, most }: { own: number; most: number }): Lease {
+  /** For one stream: `own` buffers of `size` bytes that it may always have, and `most` at a time. */
+  lease({ own, most, size }: { own: number; most: number; size: number }): Lease {
     this.#leases++;
     return new Lease(own, most, {
-      borrow: () => this.#lent < this.#spare && ++this.#lent > 0,
-      payBack: () => this.#lent--,
-      // Not filled with zeros: every byte is written before it is read.
-      make: () => this.#free.pop() ?? Buffer.allocUnsafeSlow(bufferSize),
+      borrow: () => this.#lent + size <= this.#spare && (this.#lent += size) > 0,
+      payBack: () => (this.#lent -= size),
+      make: () => this.#make(size),
       recycle: (buffer) => this.#free.push(buffer),
       end: () => {
         if (--this.#leases === 0) this.#free = [];
       },
     });
   }
-}
 
-interface Lender {
-  borrow(): boolean;
-  payBack(): void;
-  make(): Buffer;
-  recycle(buffer: Buffer): void;
-  end(): void;
+  // Not filled with zeros: every byte is written before it is read. One of another size makes room for it.
+  #make(size: number): Buffer {
+    const buffer = this.#free.pop();
+    return buffer?.length === size ? buffer : Buffer.allocUnsafeSlow(size);
+  }
 }
 
 /** The buffers of one stream. */

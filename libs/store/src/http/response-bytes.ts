@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
-import type { Bytes } from '@glance/store';
-import { requestBytes } from '../../http/request-bytes.js';
+import type { Bytes } from '../bytes.js';
+import { messageBytes } from './message-bytes.js';
 
 /**
  * The body of a response, pulled. Fails when the server breaks off, or is silent for `patience` milliseconds while
@@ -19,7 +19,7 @@ export async function* responseBytes(response: IncomingMessage, patience: number
       cause: response.errored,
     });
   try {
-    for await (const chunk of requestBytes(response, broken)) {
+    for await (const chunk of messageBytes(response, broken)) {
       waiting = false;
       yield chunk;
       waiting = true;
