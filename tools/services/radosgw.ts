@@ -38,6 +38,10 @@ export async function startRadosgw(conf: string): Promise<Radosgw> {
     'rgw-thread-pool-size': '32',
     'rgw-enable-usage-log': 'false',
     'rgw-dynamic-resharding': 'false',
+    // What was deleted gives its room back at once.
+    'rgw-gc-obj-min-wait': '1',
+    'rgw-gc-processor-period': '2',
+    'rgw-gc-processor-max-time': '2',
     'rgw-swift-account-in-url': 'true',
   };
   const options = ['-c', conf, '-n', 'client.rgw', ...Object.entries(settings).flatMap(([k, v]) => [`--${k}`, v])];

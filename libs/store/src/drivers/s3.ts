@@ -37,8 +37,8 @@ export const options = declare('glance_store', {
     min: 5,
     max: 512,
     help:
-      'Mebibytes of a part. Each upload holds one part in memory, and all of a process together 64 MiB more. Images ' +
-      'that would have more than 10,000 parts get larger ones.',
+      'Mebibytes of a part. Each upload holds one part in memory, and all of a process together 32 MiB more. Images ' +
+      'that would have more than 10,000 parts get larger ones; those of unknown size begin with parts of 5.',
   }),
   s3_store_thread_pools: integer({ default: 10, min: 1, max: 100, help: 'Parts of an image that are sent at a time.' }),
   s3_store_cacert: text({

@@ -1,6 +1,8 @@
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
+import { setImmediate } from 'node:timers/promises';
 import { S3Client } from '@aws-sdk/client-s3';
 import { ServiceError } from '@glance/domain';
 
@@ -51,25 +53,28 @@ export function s3Client(settings: S3ClientSettings): S3Client {
 
 /**
  * With TLS nobody can change what travels, so parts are not hashed for the signature, as boto does it. Without, they are
- * hashed by another thread: the SDK would hold up everything else meanwhile.
+ * hashed piece by piece: the SDK would hold up everything else until it is through.
  */
 function signPayloads(client: S3Client, tls: boolean): void {
   client.middlewareStack.add(
     (next) => async (args) => {
       const { body, headers } = args.request as { body?: unknown; headers: Record<string, string> };
-      if (body instanceof Uint8Array)
-        headers['x-amz-content-sha256'] = tls ? 'UNSIGNED-PAYLOAD' : await sha256(body as Part);
+      if (body instanceof Uint8Array) headers['x-amz-content-sha256'] = tls ? 'UNSIGNED-PAYLOAD' : await sha256(body);
       return next(args);
     },
     { step: 'build', name: 'signPayloads' },
   );
 }
 
-type Part = Uint8Array<ArrayBuffer>;
+const piece = 1024 * 1024;
 
-async function sha256(bytes: Part): Promise<string> {
-  const digest = await crypto.subtle.digest('SHA-256', bytes);
-  return Buffer.from(digest).toString('hex');
+async function sha256(bytes: Uint8Array): Promise<string> {
+  const hash = createHash('sha256');
+  for (let start = 0; start < bytes.length; start += piece) {
+    hash.update(bytes.subarray(start, start + piece));
+    if (start + piece < bytes.length) await setImmediate();
+  }
+  return hash.digest('hex');
 }
 
 function certificates(path: string): Buffer {

@@ -26,7 +26,7 @@ import { s3Location, s3Url } from './s3-location.js';
 import { writeParts } from './write-parts.js';
 
 /** Of all uploads of this process together, besides the part that each has. */
-const buffers = new Buffers(64 * 1024 * 1024);
+const buffers = new Buffers(32 * 1024 * 1024);
 
 /** How often in a row a download may break off. */
 const retries = 5;

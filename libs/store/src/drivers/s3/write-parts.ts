@@ -110,14 +110,14 @@ class PartSender {
 }
 
 /**
- * Of a known size, all parts but the last are alike, as some servers want it. Of an unknown one they grow, by half every
- * thousand parts, so that an image of 1 TiB still fits.
+ * Of a known size, all parts but the last are alike, as some servers want it. Of an unknown one the first are small,
+ * and each thousand larger than the one before, so that an image of 1 TiB still fits.
  */
 export function bytesOfPart(
   number: number,
   { partSize, size }: { partSize: number; size: number | undefined },
 ): number {
-  if (size !== undefined && size <= partSize) return Math.max(size, 1);
-  const bytes = size === undefined ? partSize * 1.5 ** Math.floor((number - 1) / 1000) : size / mostParts;
-  return Math.max(partSize, Math.ceil(bytes / mib) * mib);
+  if (size === undefined) return Math.ceil(5 * 1.65 ** Math.floor((number - 1) / 1000)) * mib;
+  if (size <= partSize) return Math.max(size, 1);
+  return Math.max(partSize, Math.ceil(size / mostParts / mib) * mib);
 }
