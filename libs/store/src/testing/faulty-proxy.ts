@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 /** What becomes of one request. */
-export type Fault =
+type Fault =
   | { readonly kind: 'answer'; readonly status: number }
   /** Nobody ever answers. */
   | { readonly kind: 'silence' }

@@ -53,14 +53,10 @@ describe('the directory of a file store', () => {
 
   it('is not made again while images are written: a file system may have gone away', async () => {
     const images = join(directory, 'images');
-    await driver({ directory: images }).open();
+    const store = new Store(driver({ directory: images }));
+    await store.open();
     await rm(images, { recursive: true });
-    const write = new Store(driver({ directory: images })).write({
-      id: 'one',
-      data: chunked(bytes),
-      maxSize: 1e9,
-      signal: never(),
-    });
+    const write = store.write({ id: 'one', data: chunked(bytes), maxSize: 1e9, signal: never() });
     await expect(write).rejects.toMatchObject({ code: 'StoreUnavailable' });
   });
 

@@ -4,6 +4,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Bytes } from '../../bytes.js';
 import { Store } from '../../store.js';
 import { chunked, collect, content, never } from '../../testing/content.js';
+import { describeDriver } from '../../testing/describe-driver.js';
+import { settingsOf } from '../../testing/settings.js';
+import { create, options } from '../rbd.js';
 import { RbdDriver, type RbdDriverSettings } from './rbd-driver.js';
 
 const mib = 1024 * 1024;
@@ -27,6 +30,12 @@ afterAll(async () => {
   await driver.close();
   await cluster.close();
 });
+
+// In this file, because it looks at all that is in the pool.
+describeDriver('rbd', async () => ({
+  driver: create(settingsOf(options, { rbdStoreUser: 'glance', rbdStoreCephConf: conf })),
+  list: async () => (await pool.images()).sort(),
+}));
 
 async function write(data = chunked(bytes), size?: number): Promise<{ id: string; url: string }> {
   const id = randomUUID();
