@@ -34,7 +34,7 @@ const namedStoreOptions = declare('glance_store', {
 });
 
 /** Kinds that Glance has and this version does not: files that name one still load. */
-const planned = new Set(['http', 'swift', 'cinder', 'vmware']);
+const planned = new Set(['swift', 'cinder', 'vmware']);
 
 /** Glance: the staging area and the like look like stores in its files, and are none of clients'. */
 const reserved = /^os_glance_/;

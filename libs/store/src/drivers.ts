@@ -3,6 +3,7 @@ import type { StoreDriverModule } from './driver.js';
 /** The kinds of stores by the names that `stores` and `enabled_backends` use; loaded when asked for. */
 export const drivers = {
   file: () => import('./drivers/file.js'),
+  http: () => import('./drivers/http.js'),
   rbd: () => import('./drivers/rbd.js'),
   s3: () => import('./drivers/s3.js'),
 } satisfies Record<string, () => Promise<StoreDriverModule>>;

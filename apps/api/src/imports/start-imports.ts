@@ -2,9 +2,8 @@ import type { ApiParts } from '../api.module.js';
 import type { ApiSettings } from '../config.js';
 import type { Traffic } from '../http/traffic.js';
 import { inspectImage } from '../images/inspect-image.js';
-import { AddressGuard } from './download/address-guard.js';
+import { AddressGuard, WebClient } from '@glance/store';
 import { UrlFilter } from './download/url-filter.js';
-import { WebClient } from './download/web-client.js';
 import { webSources } from './download/web-source.js';
 import { ImportEngine } from './import-engine.js';
 import { Scratch } from './scratch.js';
@@ -25,9 +24,13 @@ const interval = 3_000;
 export function startImports(settings: ApiSettings, parts: ApiParts, traffic: Traffic): Imports {
   const { images, tasks, stores, logger } = parts;
   const staging = new StagingArea({ images, tasks, place: parts.staging, logger });
-  const guard = new AddressGuard(settings.allowedNetworks);
+  const guard = new AddressGuard(settings.allowedNetworks, '[import_filtering_opts] allowed_networks');
   const filter = new UrlFilter(settings, guard);
-  const client = new WebClient({ filter, guard, patience: settings.webDownloadPatience * 1000 });
+  const client = new WebClient({
+    check: (url) => filter.check(url),
+    lookup: guard.lookup,
+    patience: settings.webDownloadPatience * 1000,
+  });
   const { webDownloadRetries: retries, webDownloadDeadline: deadline } = settings;
   const web = webSources(client, { retries, deadline: deadline * 1000, pause: 1_000 });
   const engine = new ImportEngine({

@@ -22,23 +22,32 @@ export type Current = () => DriverUnderTest;
  */
 export function describeDriver(name: string, make: () => Promise<DriverUnderTest>): void {
   describe(`the ${name} driver`, () => {
-    let underTest: DriverUnderTest | undefined;
-    const current: Current = () => underTest!;
-
-    beforeEach(async () => {
-      underTest = await make();
-      await underTest.driver.open();
-    });
-
-    afterEach(async () => {
-      await underTest?.driver.close();
-      await underTest?.dispose?.();
-      underTest = undefined;
-    });
-
+    const current = underTest(make);
     describe('writes', () => writingCases(current));
     describe('reads', () => readingCases(current));
     describe('when something breaks', () => breakingCases(current));
     describe('discards and deletes', () => discardCases(current));
   });
+}
+
+/** The same of a driver that only reads; the test's own `write` and `delete` put data in its place, and remove it. */
+export function describeReading(name: string, make: () => Promise<DriverUnderTest>): void {
+  describe(`the ${name} driver reads`, () => readingCases(underTest(make)));
+}
+
+function underTest(make: () => Promise<DriverUnderTest>): Current {
+  let present: DriverUnderTest | undefined;
+
+  beforeEach(async () => {
+    present = await make();
+    await present.driver.open();
+  });
+
+  afterEach(async () => {
+    await present?.driver.close();
+    await present?.dispose?.();
+    present = undefined;
+  });
+
+  return () => present!;
 }

@@ -1,6 +1,6 @@
 import { ServiceError } from '@glance/domain';
 import type { ValuesOf } from '@glance/config';
-import type { AddressGuard } from './address-guard.js';
+import type { AddressGuard } from '@glance/store';
 import type { importFilterOptions } from './download-options.js';
 
 type FilterSettings = ValuesOf<typeof importFilterOptions>;

@@ -2,11 +2,10 @@ import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { type AddressInfo, createServer } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
+import { AddressGuard, type Resolve, WebClient } from '@glance/store';
 import { pattern } from '../../testing/uploading.js';
 import { serve, type Serving, type WebServer, webServer } from '../../testing/web-server.js';
-import { AddressGuard, type Resolve } from './address-guard.js';
 import { UrlFilter } from './url-filter.js';
-import { WebClient } from './web-client.js';
 import { webSources } from './web-source.js';
 
 const MiB = 1024 * 1024;
@@ -44,8 +43,9 @@ interface Conditions {
 
 async function download(url: string, conditions: Conditions = {}): Promise<Buffer> {
   const { networks = ['127.0.0.0/8'], resolve, filter = {}, patience = 20_000, deadline = 60_000 } = conditions;
-  const guard = new AddressGuard(networks, resolve);
-  const client = new WebClient({ guard, filter: new UrlFilter({ ...open, ...filter }, guard), patience });
+  const guard = new AddressGuard(networks, 'allowed_networks', resolve);
+  const urls = new UrlFilter({ ...open, ...filter }, guard);
+  const client = new WebClient({ check: (each) => urls.check(each), lookup: guard.lookup, patience });
   const headers = conditions.headers ?? {};
   const source = webSources(client, { retries: 3, deadline, pause: 1 })({ url, headers });
   const { size, data: bytes } = await source.open(new AbortController().signal);
@@ -259,7 +259,7 @@ describe('a download from where nobody should look', () => {
 
 describe('the filter of URLs', () => {
   const check = (url: string, filter: Partial<Filter>) =>
-    new UrlFilter({ ...open, ...filter }, new AddressGuard([])).check(url).href;
+    new UrlFilter({ ...open, ...filter }, new AddressGuard([], 'allowed_networks')).check(url).href;
 
   it.each<[string, Partial<Filter>]>([
     ['http://example.org/', { allowedSchemes: ['https'] }],

@@ -1,10 +1,8 @@
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isServiceError, ServiceError } from '@glance/domain';
-import { type Bytes, responseBytes } from '@glance/store';
+import { beginOfRest, type Bytes, responseBytes, type ServedData, servedData, type WebClient } from '@glance/store';
 import type { Source, SourceData } from '../source.js';
-import { beginOfRest, type ServedData, servedData } from './served-data.js';
-import type { WebClient } from './web-client.js';
 
 export interface WebDownload {
   readonly url: string;

@@ -1,7 +1,7 @@
 import { lookup, type LookupAddress } from 'node:dns';
 import { BlockList, isIP, type LookupFunction } from 'node:net';
 import { ServiceError } from '@glance/domain';
-import { network } from './download-options.js';
+import { network } from './network.js';
 
 // IANA's registries of special-purpose addresses, and multicast.
 const notOfTheInternet4 = [
@@ -24,9 +24,10 @@ export class AddressGuard {
   private readonly denied = new BlockList();
   private readonly allowed: BlockList;
 
-  /** `allowed`: networks that are no matter of concern. */
+  /** `allowed`: networks that are no matter of concern; the option that they come from is told to whoever is refused. */
   constructor(
     allowed: readonly string[],
+    private readonly option: string,
     private readonly resolve: Resolve = bySystem,
   ) {
     this.allowed = blockList(allowed);
@@ -54,18 +55,20 @@ export class AddressGuard {
     this.resolve(host, (error, addresses) => {
       const [first] = error ? [] : addresses;
       if (!first) callback(error ?? new Error(`${host} has no address.`), []);
-      else if (!addresses.every(({ address }) => this.accepts(address))) callback(inside(host), []);
+      else if (!addresses.every(({ address }) => this.accepts(address))) callback(this.refusal(host), []);
       else if (all) callback(null, addresses);
       else callback(null, first.address, first.family);
     });
   };
-}
 
-const inside = (host: string): ServiceError =>
-  new ServiceError(
-    'Forbidden',
-    `${host} has an address that is not one of the Internet. An administrator can allow its network with [import_filtering_opts] allowed_networks.`,
-  );
+  /** For a host that is not accepted. */
+  refusal(host: string): ServiceError {
+    return new ServiceError(
+      'Forbidden',
+      `${host} has an address that is not one of the Internet. An administrator can allow its network with ${this.option}.`,
+    );
+  }
+}
 
 function blockList(networks: readonly string[]): BlockList {
   const list = new BlockList();
