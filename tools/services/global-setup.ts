@@ -4,6 +4,7 @@ import type { TestProject } from 'vitest/node';
 import { type Ceph, startCeph } from './ceph.js';
 import { startMariadb } from './mariadb.js';
 import { startRadosgw } from './radosgw.js';
+import { startSwift } from './swift.js';
 import { startRabbitmq } from './rabbitmq.js';
 
 const servers = [
@@ -11,6 +12,7 @@ const servers = [
   { variable: 'GLANCE_TEST_RABBIT', start: startRabbitmq },
   { variable: 'GLANCE_TEST_CEPH', start: startCephByConf },
   { variable: 'GLANCE_TEST_RADOSGW', start: startGateway },
+  { variable: 'GLANCE_TEST_SWIFT', start: startSwift },
 ];
 
 /**

@@ -15,6 +15,7 @@ import type { Identity } from './identity/identity.js';
 import { ActionsController } from './images/actions.controller.js';
 import { ImageDataController } from './images/image-data.controller.js';
 import { ImageData } from './images/image-data.js';
+import { ImageSharing } from './images/image-sharing.js';
 import { imageView } from './images/image-view.js';
 import { ImagesController } from './images/images.controller.js';
 import { inspectImage } from './images/inspect-image.js';
@@ -60,9 +61,11 @@ export interface FrontParts {
 export class ApiModule {
   static with(settings: ApiSettings, parts: ApiParts, front: FrontParts): DynamicModule {
     const { images, members, metadefs, tasks, stores, logger } = parts;
+    const sharing = new ImageSharing({ images, members, stores, logger });
     const data = new ImageData({
       images,
       stores,
+      sharing,
       logger,
       hashAlgorithm: settings.hashingAlgorithm,
       inspect: inspectImage(settings, logger),
@@ -80,6 +83,7 @@ export class ApiModule {
       [tokens.staging, front.imports.staging],
       [tokens.engine, front.imports.engine],
       [tokens.urlFilter, front.imports.filter],
+      [tokens.sharing, sharing],
       [tokens.stores, stores],
       [tokens.imageData, data],
       [tokens.imageLocations, new ImageLocations(images, stores, data)],

@@ -9,6 +9,7 @@ export const tokens = {
   urlFilter: Symbol('UrlFilter'),
   imageData: Symbol('ImageData'),
   imageLocations: Symbol('ImageLocations'),
+  sharing: Symbol('ImageSharing'),
   stores: Symbol('Stores'),
   settings: Symbol('ApiSettings'),
   traffic: Symbol('Traffic'),

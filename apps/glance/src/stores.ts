@@ -34,7 +34,7 @@ const namedStoreOptions = declare('glance_store', {
 });
 
 /** Kinds that Glance has and this version does not: files that name one still load. */
-const planned = new Set(['swift', 'cinder', 'vmware']);
+const planned = new Set(['cinder', 'vmware']);
 
 /** Glance: the staging area and the like look like stores in its files, and are none of clients'. */
 const reserved = /^os_glance_/;
@@ -132,7 +132,17 @@ function assertApart(stores: readonly { readonly id: string; readonly place: str
 }
 
 /** The options that say where a store is. */
-const places = ['filesystemStoreDatadir', 'rbdStoreCephConf', 'rbdStorePool', 's3StoreHost', 's3StoreBucket'];
+const places = [
+  'filesystemStoreDatadir',
+  'rbdStoreCephConf',
+  'rbdStorePool',
+  's3StoreHost',
+  's3StoreBucket',
+  'swiftStoreAuthAddress',
+  'swiftStoreConfigFile',
+  'defaultSwiftReference',
+  'swiftStoreContainer',
+];
 
 /** Opens one store of files, in `directory`, for the launcher. */
 export async function openFileStore(config: Config, directory: string): Promise<Stores> {

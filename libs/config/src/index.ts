@@ -2,6 +2,7 @@ export { parseCommandLine, type CommandExit, type CommandLine } from './command-
 export { ConfigError } from './config-error.js';
 export { type Config, type Place, type Placed } from './config.js';
 export { declare, type Declaration, type ValuesOf } from './declaration.js';
+export { readGroups } from './groups.js';
 export { load, type LoadRequest } from './load.js';
 export { logOptions, type LogOptions } from './log-options.js';
 export { choice, dict, flag, integer, list, multi, number, text, type Option } from './option.js';

@@ -16,6 +16,21 @@ export interface ReadOptions {
   readonly signal: AbortSignal;
 }
 
+export interface WriteOptions {
+  /** A promise, in bytes; `Store` checks it. */
+  readonly size: number | undefined;
+  /** The project that the image belongs to, for places that are divided by projects. */
+  readonly owner?: string | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** Who may read an image besides its owner. */
+export interface Readers {
+  readonly everybody: boolean;
+  /** Ids of projects. */
+  readonly projects: readonly string[];
+}
+
 /**
  * Moves bytes between the service and one place that keeps them, and nothing else: digests, limits, ranges and errors
  * in words are `Store`'s. Keeps no state per image: one instance serves all requests.
@@ -30,9 +45,9 @@ export interface StoreDriver {
    * Stores `data` under `id` and answers with its location URL, once the bytes are durable. All or nothing: when it
    * fails, when `data` throws or `signal` fires, no trace remains; a write that finds out late that `signal` has fired
    * undoes itself. An id already stored, or being stored, fails with `DataExists`, untouched. Once `discard` of the id
-   * is done, a write that began before cannot succeed. `size` is a promise in bytes when known; `Store` checks it.
+   * is done, a write that began before cannot succeed.
    */
-  write(id: string, data: Bytes, options: { size: number | undefined; signal: AbortSignal }): Promise<string>;
+  write(id: string, data: Bytes, options: WriteOptions): Promise<string>;
   /** A missing image fails here, before any data. Holds nothing until it is pulled; `size` is that of the whole image. */
   read(url: string, options: ReadOptions): Promise<{ size: number; data: Bytes }>;
   /** Bytes. */
@@ -43,6 +58,8 @@ export interface StoreDriver {
    * may register nothing. Without a look at what is there.
    */
   accepts?(url: string): boolean;
+  /** Lets these read what is at `url` without the service, and nobody else but its owner. Absent: nobody ever can. */
+  share?(url: string, readers: Readers, signal: AbortSignal): Promise<void>;
   /**
    * Removes all that a `write` of `id` has left in a process that died, half-written or complete. Nothing there is no
    * error. Only for an id that no image refers to.

@@ -6,6 +6,7 @@ export const drivers = {
   http: () => import('./drivers/http.js'),
   rbd: () => import('./drivers/rbd.js'),
   s3: () => import('./drivers/s3.js'),
+  swift: () => import('./drivers/swift.js'),
 } satisfies Record<string, () => Promise<StoreDriverModule>>;
 
 export type DriverName = keyof typeof drivers;

@@ -2,7 +2,7 @@ import { isServiceError, ServiceError } from '@glance/domain';
 import { abortable } from './abortable.js';
 import type { Bytes, Tap } from './bytes.js';
 import { cancellation, settled } from './cancellation.js';
-import type { StoreCapabilities, StoreDriver } from './driver.js';
+import type { Readers, StoreCapabilities, StoreDriver } from './driver.js';
 import { Intake } from './intake.js';
 import { Readiness } from './readiness.js';
 import { storeError } from './store-error.js';
@@ -16,6 +16,8 @@ export interface StoreWrite {
   readonly size?: number | undefined;
   /** Bytes that may be stored. */
   readonly maxSize: number;
+  /** The project that the image belongs to. */
+  readonly owner?: string | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -61,7 +63,15 @@ export class Store {
    * says its cause: `SizeMismatch`, `LimitExceeded`, what `data` or a tap threw, what the driver says, or why `signal`
    * fired. Only when the driver does not come back after `signal` has `details.leftovers`: then `discard` later.
    */
-  async write({ id, data, taps = [], size, maxSize, signal }: StoreWrite): Promise<{ url: string; size: number }> {
+  async write({
+    id,
+    data,
+    taps = [],
+    size,
+    maxSize,
+    owner,
+    signal,
+  }: StoreWrite): Promise<{ url: string; size: number }> {
     if (!this.capabilities.write) throw new ServiceError('StoreDisabled', 'This store does not take images.');
     const intake = new Intake(size, maxSize);
     if (signal.aborted) throw cancellation(signal);
@@ -72,7 +82,7 @@ export class Store {
     const stream = intake.leaving(taps.reduce((bytes, tap) => tap.through(bytes), source));
     const late = (): ServiceError => withLeftovers(cancellation(signal));
     try {
-      const writing = this.#driver.write(id, stream, { size, signal });
+      const writing = this.#driver.write(id, stream, { size, owner, signal });
       const url = await settled(writing, signal, { patience: this.#patience, late });
       if (intake.complete) return { url, size: intake.stored };
       await this.#driver.delete(url, AbortSignal.timeout(this.#patience));
@@ -109,6 +119,17 @@ export class Store {
   /** Whether clients may register what is at `url`, which then is this store's. */
   accepts(url: string): boolean {
     return this.#driver.accepts?.(url) ?? false;
+  }
+
+  /** Whether others can be let read what is here without the service. */
+  get shares(): boolean {
+    return this.#driver.share !== undefined;
+  }
+
+  /** Lets these read what is at `url` without the service, and nobody else but its owner. */
+  async share(url: string, readers: Readers, signal: AbortSignal): Promise<void> {
+    const sharing = this.#driver.share?.(url, readers, signal) ?? Promise.resolve();
+    await settled(sharing, signal).catch(failing(signal));
   }
 
   /** Bytes of what is at `url`. */

@@ -1,6 +1,7 @@
 import { type ImageLocation, isServiceError, ServiceError } from '@glance/domain';
 import type { Bytes } from './bytes.js';
 import { settled } from './cancellation.js';
+import type { Readers } from './driver.js';
 import type { Store, StoreRead, StoreWrite } from './store.js';
 
 export interface ConfiguredStore {
@@ -133,6 +134,16 @@ export class Stores {
         if (!isServiceError(error, 'DataNotFound')) throw error;
       }
     }
+  }
+
+  /** Whether a store lets others read without the service. */
+  get shares(): boolean {
+    return [...this.#stores.values()].some(({ store }) => store.shares);
+  }
+
+  /** Lets these read the copies in stores that can do so without the service, and nobody else but the owner. */
+  async share(locations: readonly ImageLocation[], readers: Readers, signal: AbortSignal): Promise<void> {
+    await Promise.all(locations.map((each) => this.#storeOf(each).share(each.url, readers, signal)));
   }
 
   /** Bytes of what is at a location. */

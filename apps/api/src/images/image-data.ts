@@ -14,11 +14,13 @@ import {
 } from '@glance/domain';
 import { type Bytes, digests, type Stores } from '@glance/store';
 import { atTheEnd } from './at-the-end.js';
+import type { ImageSharing } from './image-sharing.js';
 import type { Inspection } from './inspect-image.js';
 
 export interface ImageDataParts {
   readonly images: Images;
   readonly stores: Stores;
+  readonly sharing: ImageSharing;
   readonly logger: Logger;
   /** Computes `os_hash_value`. */
   readonly hashAlgorithm: string;
@@ -54,6 +56,7 @@ export class ImageData {
     } finally {
       lease.release();
     }
+    await this.parts.sharing.changed(caller, id);
   }
 
   private async store(upload: Upload, lease: HeldLease, incoming: IncomingData): Promise<StoredData> {
@@ -74,6 +77,7 @@ export class ImageData {
         taps: [digest, inspection.tap, settled],
         size: incoming.size,
         maxSize,
+        owner: image.owner ?? undefined,
         signal: AbortSignal.any([incoming.signal, lease.signal]),
       });
       const hex: Readonly<Record<string, string>> = digest.result();

@@ -11,7 +11,8 @@ import { tokens } from '../tokens.js';
 import type { Formats } from './attributes.js';
 import type { ImageLocations } from './image-locations.js';
 import type { ImageData } from './image-data.js';
-import { imageChanges, patchDialect, patchDialects } from './image-patch.js';
+import type { ImageSharing } from './image-sharing.js';
+import { imageChanges, type PatchStep, patchDialect, patchDialects } from './image-patch.js';
 import { imageQuery, pageLinks } from './image-query.js';
 import type { ShownImage } from './image-view.js';
 import { newImage } from './new-image.js';
@@ -31,6 +32,7 @@ export class ImagesController {
     @Inject(tokens.traffic) private readonly traffic: Traffic,
     @Inject(tokens.baseUrl) private readonly baseUrl: BaseUrl,
     @Inject(tokens.stores) private readonly stores: Stores,
+    @Inject(tokens.sharing) private readonly sharing: ImageSharing,
   ) {
     this.formats = { disk: settings.diskFormats, container: settings.containerFormats };
   }
@@ -74,6 +76,7 @@ export class ImagesController {
     const steps = imageChanges(await jsonBody(request, reply), dialect, rules);
     const updating = this.locations.update(request.caller, request.params.id, steps);
     const image = await this.traffic.during(updating);
+    if (steps.some(changesSight)) await this.sharing.changed(request.caller, request.params.id);
     reply.removeHeader('accept-patch');
     sendJson(reply, JSON.stringify(this.view(image)));
   }
@@ -83,4 +86,9 @@ export class ImagesController {
     await this.traffic.during(this.data.remove(request.caller, request.params.id));
     reply.code(204).send();
   }
+}
+
+/** Whether a step changes who may see an image, or where it lies. */
+function changesSight(step: PatchStep): boolean {
+  return step.kind === 'locations' || (step.kind === 'attribute' && step.set.visibility !== undefined);
 }

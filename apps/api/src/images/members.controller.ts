@@ -5,6 +5,7 @@ import { jsonObject } from '../http/json-body.js';
 import { plainText } from '../http/plain-text.js';
 import { sendJson } from '../http/send-json.js';
 import { tokens } from '../tokens.js';
+import type { ImageSharing } from './image-sharing.js';
 import { memberView } from './image-view.js';
 
 type OneImage = FastifyRequest<{ Params: { id: string } }>;
@@ -12,7 +13,10 @@ type OneMember = FastifyRequest<{ Params: { id: string; member: string } }>;
 
 @Controller('v2/images/:id/members')
 export class MembersController {
-  constructor(@Inject(tokens.members) private readonly members: Members) {}
+  constructor(
+    @Inject(tokens.members) private readonly members: Members,
+    @Inject(tokens.sharing) private readonly sharing: ImageSharing,
+  ) {}
 
   // Glance: 200, although something is created.
   @Post()
@@ -22,6 +26,7 @@ export class MembersController {
       throw new ServiceError('Invalid', 'The body must name a project: {"member": "<project id>"}.');
     }
     const created = await this.members.create(request.caller, request.params.id, plainText('A project id', member));
+    await this.sharing.changed(request.caller, request.params.id);
     sendJson(reply, JSON.stringify(memberView(created)));
   }
 
@@ -52,6 +57,7 @@ export class MembersController {
   async remove(@Req() request: OneMember, @Res() reply: FastifyReply): Promise<void> {
     const { id, member } = request.params;
     await this.members.remove(request.caller, id, member);
+    await this.sharing.changed(request.caller, id);
     reply.code(204).send();
   }
 }

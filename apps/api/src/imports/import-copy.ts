@@ -71,7 +71,9 @@ async function store(parts: CopyParts, work: CopyWork, arrival: Arrival): Promis
   const taps = [digest, ...(inspection ? [inspection.tap] : []), settled];
   const data = taps.reduce((bytes, tap) => tap.through(bytes), meter.through(arrival.data, arrival.size));
   const { maxSize, mustSucceed: allOrNothing } = task;
-  const poured = await pour(stores, targets, { id: image.id, data, size: arrival.size, maxSize, signal, allOrNothing });
+  const { id, owner } = image;
+  const pouring = { id, owner: owner ?? undefined, data, size: arrival.size, maxSize, signal, allOrNothing };
+  const poured = await pour(stores, targets, pouring);
   const size = poured.find(({ location }) => location)?.size;
   return { poured, data: facts && size !== undefined ? { ...facts, size } : undefined };
 }

@@ -8,6 +8,8 @@ export interface Pouring {
   /** Bytes of `data`, if known. */
   readonly size: number | undefined;
   readonly maxSize: number;
+  /** The project that the image belongs to. */
+  readonly owner?: string | undefined;
   readonly signal: AbortSignal;
   /** One failure stops the others. */
   readonly allOrNothing: boolean;
