@@ -6,13 +6,15 @@ import { type Options, readOptions } from './options.js';
 import { cpuSeconds, machineCpuSeconds } from './process-tree.js';
 import { printSection, printTable } from './report.js';
 import type { Bench, Section, SectionResult } from './section.js';
+import { ceph } from './sections/ceph.js';
 import { data } from './sections/data.js';
 import { imports } from './sections/imports.js';
 import { metadata } from './sections/metadata.js';
+import { processes } from './sections/processes.js';
 import { scale } from './sections/scale.js';
-import { type Target, attach, startOurs } from './target.js';
+import { type OurService, type Target, attach, startOurs } from './target.js';
 
-const sections: readonly Section[] = [metadata, data, imports, scale];
+const sections: readonly Section[] = [metadata, processes, data, ceph, imports, scale];
 
 // Ctrl-C in a terminal also reaches npm and bench.mjs, which passes it on: only the first one counts.
 let doing = '';
@@ -43,7 +45,7 @@ async function benchmark(options: Options): Promise<void> {
   const directory = await temporaryDirectory(options.directory);
   const facts = machineFacts(options.directory);
   printTable(Object.entries(facts).map(([name, value]) => [name, String(value)]));
-  const { targets, explain } = await openTargets(options, directory);
+  const { targets, explain, startSeconds } = await openTargets(options, directory);
   const begin = { time: performance.now(), all: machineCpuSeconds(), own: cpuSeconds([process.pid, ...options.pids]) };
   const bench: Bench = {
     size: options.size,
@@ -70,17 +72,17 @@ async function benchmark(options: Options): Promise<void> {
     `\n  ${seconds.toFixed(0)} s. Other processes used ${(otherLoad * 100).toFixed(0)} % of the processors meanwhile.`,
   );
   if (options.size === 'smoke') console.log('  This size shows that everything works. Judge by the full size.');
-  if (options.json !== undefined) await writeJson(options.json, { facts, options, targets, results, otherLoad });
+  if (options.json !== undefined) await writeJson(options.json, { facts, options, startSeconds, results, otherLoad });
 }
 
 /** The services to measure; `explain` makes an error say more. */
 async function openTargets(options: Options, directory: string) {
   const ours = options.own ? await startOurs(directory, options.profiles) : undefined;
   const targets: Target[] = ours ? [ours.target] : [];
-  if (ours) console.log(`  first answer ${ours.target.startSeconds!.toFixed(2)} s after its start`);
+  if (ours) console.log(`  first answer ${ours.startSeconds['api']!.toFixed(2)} s after its start`);
   if (options.against !== undefined) targets.push(await attach(options.against, options.token, options.pids));
   const asItIs = (error: unknown) => Promise.resolve(error);
-  return { targets, explain: ours?.explain ?? asItIs };
+  return { targets, explain: ours?.explain ?? asItIs, startSeconds: ours?.startSeconds };
 }
 
 async function writeJson(
@@ -88,7 +90,7 @@ async function writeJson(
   run: {
     facts: object;
     options: Options;
-    targets: readonly Target[];
+    startSeconds: OurService['startSeconds'] | undefined;
     results: Record<string, SectionResult>;
     otherLoad: number;
   },
@@ -99,7 +101,7 @@ async function writeJson(
     size,
     rounds,
     ...(against !== undefined && { against }),
-    startSeconds: run.targets.find(({ own }) => own)?.startSeconds,
+    startSeconds: run.startSeconds,
     otherLoad: run.otherLoad,
     sections: Object.fromEntries(
       Object.entries(run.results).map(([name, { title, figures, verdicts, notes }]) => [

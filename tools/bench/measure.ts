@@ -2,15 +2,19 @@ import type { Run } from './figures.js';
 import { cpuSeconds, peakMemory, resetPeakMemory } from './process-tree.js';
 import type { Target } from './target.js';
 
-/** Runs `work` and says what it cost the processes: CPU seconds, and the peak of their memory meanwhile, in MiB. */
+/**
+ * Runs `work` and says what it cost the processes: CPU seconds, those of `servers` included, and the peak of their
+ * memory meanwhile, in MiB.
+ */
 export async function measure<T>(
-  pids: readonly number[],
+  { pids, servers = [] }: Pick<Target, 'pids' | 'servers'>,
   work: () => Promise<T>,
 ): Promise<{ result: T; cpu: number; memory: number }> {
   resetPeakMemory(pids);
-  const before = cpuSeconds(pids);
+  const busy = [...pids, ...servers];
+  const before = cpuSeconds(busy);
   const result = await work();
-  return { result, cpu: cpuSeconds(pids) - before, memory: peakMemory(pids) / 2 ** 20 };
+  return { result, cpu: cpuSeconds(busy) - before, memory: peakMemory(pids) / 2 ** 20 };
 }
 
 /** Adds the event loop's longest delay since `begin` to a run, for a target that shows it. */

@@ -17,12 +17,12 @@ export interface Target extends Endpoint {
   readonly headers: string;
   /** Whose CPU time and memory count, with all descendants; none if the service is not on this machine. */
   readonly pids: readonly number[];
+  /** The database and the broker that it alone keeps busy: their CPU time counts as its own. */
+  readonly servers?: readonly number[];
   /** Started by us, so that nothing needs to be tidied up in it. */
   readonly own: boolean;
   /** Where its file store must keep images, if we have configured it. */
   readonly imageDirectory?: string;
-  /** From the start of its process to the first answer. */
-  readonly startSeconds?: number;
   /** The delay of its event loop since the last call, if it is one that we started. */
   loopDelay(): Promise<LoopDelay | undefined>;
 }
@@ -30,22 +30,40 @@ export interface Target extends Endpoint {
 interface ConfigurationChanges {
   /** Of the database; SQLite if absent. */
   readonly connection?: string;
+  /** Of the broker; if present, the registry is a process of its own. */
+  readonly transportUrl?: string;
+  /** Processes of the api; 1 if absent. */
+  readonly workers?: number;
+  /** Content of the group `[glance_store]`, if it is not to be a directory of files. */
+  readonly store?: string;
   /** More of the file. */
   readonly lines?: string;
+}
+
+/** What `startOurs` started. */
+export interface OurService {
+  readonly target: Target;
+  /** Present with a broker. */
+  readonly registryPid?: number;
+  /** Seconds from the start of each process until it was ready. */
+  readonly startSeconds: Readonly<Record<string, number>>;
+  /** Adds to an error what the service can say about it. */
+  explain(error: unknown): Promise<Error>;
+  stop(): Promise<void>;
 }
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
 /**
- * Starts the service the way an operator does, without authentication, on SQLite and a file store in `directory`.
- * `explain` adds to an error what the service can say about it. With `profiles`, a CPU profile lands there when it stops.
+ * Starts the service the way an operator does, without authentication, on a file store in `directory`; as one process
+ * on SQLite if `changes` do not say otherwise. With `profiles`, a CPU profile of each process lands there when it stops.
  */
 export async function startOurs(
   directory: string,
   profiles: string | undefined,
   changes: ConfigurationChanges = {},
-): Promise<{ target: Target; explain: (error: unknown) => Promise<Error>; stop: () => Promise<void> }> {
-  const port = await freePort();
+): Promise<OurService> {
+  const [port, adminPort] = [await freePort(), await freePort()];
   const config = join(directory, 'glance-api.conf');
   await mkdir(join(directory, 'images'));
   await writeFile(config, configuration(directory, port, changes));
@@ -55,38 +73,53 @@ export async function startOurs(
   const sockets = await temporaryDirectory('/tmp');
   const preload = fileURLToPath(new URL('loop-delay.mjs', import.meta.url));
   const profile = profiles === undefined ? '' : ` --cpu-prof --cpu-prof-dir=${profiles}`;
-  const begin = performance.now();
-  const log = join(directory, 'glance-api.log');
-  const { child, ended } = startServer(join(root, 'bin/glance-api'), ['--config-file', config], {
-    log,
-    env: { ...process.env, NODE_OPTIONS: `--import=${preload}${profile}`, GLANCE_BENCH_LOOP_DELAY: sockets },
-  });
-  const endpoint = { host: '127.0.0.1', port };
-  await Promise.race([
-    answers(endpoint, ''),
-    ended.then((how) => {
+  const watched = { NODE_OPTIONS: `--import=${preload}${profile}`, GLANCE_BENCH_LOOP_DELAY: sockets };
+  const launch = async (program: string, url: string, own: NodeJS.ProcessEnv = {}): Promise<Launched> => {
+    const begin = performance.now();
+    const log = join(directory, `${program}.log`);
+    const env = { ...process.env, ...watched, ...own };
+    const server = startServer(join(root, 'bin', program), ['--config-file', config], { log, env });
+    const early = server.ended.then((how) => {
       throw new Error(`${how}\n${lastWords(log)}`);
-    }),
-  ]);
-  const target: Target = {
-    ...endpoint,
-    name: 'ours',
-    path: '',
-    headers: headers(endpoint, undefined),
-    pids: [child.pid!],
-    own: true,
-    imageDirectory: join(directory, 'images'),
-    startSeconds: (performance.now() - begin) / 1000,
-    loopDelay: () => askLoopDelay(sockets),
+    });
+    await Promise.race([answers(url), early]);
+    return { ...server, log, seconds: (performance.now() - begin) / 1000 };
   };
-  const explain = async (error: unknown) => {
-    // A client may notice the end of a server sooner than its parent.
-    const how = await Promise.race([ended, delay(500, 'The service is still running.')]);
-    const what = error instanceof Error ? error.message : String(error);
-    return new Error(`${what}\n\n${how} Its log ends:\n${lastWords(log)}`);
+  const registry =
+    changes.transportUrl === undefined
+      ? undefined
+      : await launch('glance-registry', `http://127.0.0.1:${adminPort}/ready`, {
+          OS_DEFAULT__ADMIN_PORT: String(adminPort),
+        });
+  const endpoint = { host: '127.0.0.1', port };
+  const api = await launch('glance-api', `http://127.0.0.1:${port}/v2/images?limit=1`);
+  const processes = registry ? [api, registry] : [api];
+  return {
+    target: {
+      ...endpoint,
+      name: 'ours',
+      path: '',
+      headers: headers(endpoint, undefined),
+      pids: processes.map(({ child }) => child.pid!),
+      own: true,
+      ...(changes.store === undefined && { imageDirectory: join(directory, 'images') }),
+      loopDelay: () => askLoopDelay(sockets),
+    },
+    ...(registry && { registryPid: registry.child.pid! }),
+    startSeconds: { api: api.seconds, ...(registry && { registry: registry.seconds }) },
+    explain: async (error) => {
+      // A client may notice the end of a server sooner than its parent.
+      const hows = processes.map(({ ended }) => Promise.race([ended, delay(500, 'It is still running.')]));
+      const ends = (await Promise.all(hows)).map((how, n) => `${how} Its log ends:\n${lastWords(processes[n]!.log)}`);
+      return new Error([error instanceof Error ? error.message : String(error), ...ends].join('\n\n'));
+    },
+    async stop() {
+      for (const { child } of processes) await end(child);
+    },
   };
-  return { target, explain, stop: () => end(child) };
 }
+
+type Launched = ReturnType<typeof startServer> & { readonly log: string; readonly seconds: number };
 
 /** A service that runs already. */
 export async function attach(url: string, token: string | undefined, pids: readonly number[]): Promise<Target> {
@@ -95,7 +128,7 @@ export async function attach(url: string, token: string | undefined, pids: reado
   const endpoint = { host: hostname, port: Number(port || 80) };
   // `/v2` at the end is how some write the endpoint.
   const path = pathname.replace(/\/(v2\/?)?$/, '');
-  await answers(endpoint, path);
+  await answers(`http://${hostname}:${endpoint.port}${path}/`);
   return {
     ...endpoint,
     name: 'other',
@@ -107,17 +140,22 @@ export async function attach(url: string, token: string | undefined, pids: reado
   };
 }
 
-function configuration(directory: string, port: number, { connection, lines = '' }: ConfigurationChanges): string {
+function configuration(
+  directory: string,
+  port: number,
+  { connection, transportUrl, workers = 1, store, lines = '' }: ConfigurationChanges,
+): string {
   return `[DEFAULT]
 bind_host = 127.0.0.1
 bind_port = ${port}
-log_file = ${directory}/glance-api.log
+workers = ${workers}
+log_dir = ${directory}
 node_staging_uri = file://${directory}/staging
+${transportUrl === undefined ? '' : `transport_url = ${transportUrl}`}
 [database]
 connection = ${connection ?? `sqlite:///${directory}/glance.sqlite`}
 [glance_store]
-stores = file
-filesystem_store_datadir = ${directory}/images
+${store ?? `stores = file\nfilesystem_store_datadir = ${directory}/images`}
 ${lines}`;
 }
 
@@ -127,13 +165,16 @@ function headers(endpoint: Endpoint, token: string | undefined): string {
   return lines.map((line) => `${line}\r\n`).join('');
 }
 
-async function answers(endpoint: Endpoint, path: string): Promise<void> {
-  const url = `http://${endpoint.host}:${endpoint.port}${path}/`;
-  const deadline = performance.now() + 30_000;
+/** Waits until something at `url` answers as if all were well. */
+export async function answers(url: string): Promise<void> {
+  const deadline = performance.now() + 60_000;
   for (;;) {
     try {
-      await fetch(url);
-      return;
+      const { status, body } = await fetch(url);
+      await body?.cancel();
+      // A list without a token is refused by a service that works.
+      if (status < 500) return;
+      throw new Error(`It answers ${status}.`);
     } catch (error) {
       if (performance.now() > deadline) throw new Error(`Nothing answers at ${url}.`, { cause: error });
       await delay(20);

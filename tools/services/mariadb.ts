@@ -12,6 +12,8 @@ const run = promisify(execFile);
 export interface Mariadb {
   /** `mysql+pymysql://user:password@127.0.0.1:port/`, of an account that may do everything. */
   readonly url: string;
+  /** Of the process that runs now. */
+  readonly pid: number;
   /** Makes an empty database and answers with its URL. */
   createDatabase(): Promise<string>;
   /** Runs SQL as the administrator and answers with the rows, columns separated by tabs. */
@@ -45,6 +47,9 @@ export async function startMariadb(): Promise<Mariadb> {
 
   const mariadb: Mariadb = {
     url,
+    get pid() {
+      return server!.pid;
+    },
     execute,
     async createDatabase() {
       const name = `glance_${randomBytes(4).toString('hex')}`;

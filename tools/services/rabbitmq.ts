@@ -7,6 +7,8 @@ import { type ServerProcess, startProcess } from './server-process.js';
 export interface Rabbitmq {
   /** `rabbit://guest:guest@127.0.0.1:port/` */
   readonly url: string;
+  /** Of the process that runs now. */
+  readonly pid: number;
   /** SIGSTOP leaves its connections open and silent, until SIGCONT. */
   signal(name: NodeJS.Signals): void;
   /** Starts it again, on the same port with the same durable queues. */
@@ -28,6 +30,9 @@ export async function startRabbitmq(): Promise<Rabbitmq> {
 
   const rabbitmq: Rabbitmq = {
     url: `rabbit://guest:guest@127.0.0.1:${port}/`,
+    get pid() {
+      return server!.pid;
+    },
     async start() {
       server = await startProcess({
         // Debian's wrapper in /usr/sbin changes to another user; this one does not.

@@ -10,6 +10,7 @@ export interface Peer extends Endpoint {
   readonly name: string;
   readonly headers: string;
   readonly pids: readonly number[];
+  readonly servers?: readonly number[];
   readonly receives: boolean;
   readonly sends: boolean;
   /** Absent for a yardstick. */
@@ -29,11 +30,11 @@ export interface Digests {
 
 /** An image for each stream; the service itself says what it received. */
 export function service(target: Target, bytes: number, { md5, sha512 }: Digests): Peer {
-  const { name, host, port, headers, pids } = target;
+  const { name, host, port, headers, pids, servers = [] } = target;
   const api = new ImageApi(target);
   const idOf = (path: string) => path.split('/').at(-2)!;
   return {
-    ...{ name, host, port, headers, pids, target, receives: true, sends: true },
+    ...{ name, host, port, headers, pids, servers, target, receives: true, sends: true },
     async open(streams) {
       const image = { name: 'bench-data', disk_format: 'raw', container_format: 'bare' };
       const images = await Promise.all(Array.from({ length: streams }, () => api.create(image)));

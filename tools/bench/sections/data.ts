@@ -116,7 +116,7 @@ async function timed(session: Session, peer: Peer, paths: readonly string[], wor
   await run('sync', ['-f', bench.directory]);
   const gigabytes = (bytes * paths.length) / 1e9;
   const transfer = async () => {
-    const { result, cpu, memory } = await measure(pids, () => client.call(job));
+    const { result, cpu, memory } = await measure(peer, () => client.call(job));
     return {
       megabytesPerSecond: (gigabytes * 1000) / result.seconds,
       ...(pids.length > 0 && { cpuPerGb: cpu / gigabytes, memoryMiB: memory }),

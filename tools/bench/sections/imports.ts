@@ -88,15 +88,15 @@ async function send({ client, bytes }: Session, { host, port, headers }: Target,
 
 async function timed(
   { figures, bytes, bench }: Session,
-  { name, pids }: Target,
+  target: Target,
   work: string,
   job: () => Promise<void>,
 ): Promise<void> {
   // What others have written must not be waited for by whoever syncs next.
   await run('sync', ['-f', bench.directory]);
   const begin = performance.now();
-  const { cpu, memory } = await measure(pids, job);
+  const { cpu, memory } = await measure(target, job);
   const seconds = (performance.now() - begin) / 1000;
-  const cost = pids.length > 0 ? { cpuPerGb: cpu / (bytes / 1e9), memoryMiB: memory } : {};
-  figures.add(work, name, { megabytesPerSecond: bytes / 1e6 / seconds, ...cost });
+  const cost = target.pids.length > 0 ? { cpuPerGb: cpu / (bytes / 1e9), memoryMiB: memory } : {};
+  figures.add(work, target.name, { megabytesPerSecond: bytes / 1e6 / seconds, ...cost });
 }

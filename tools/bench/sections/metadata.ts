@@ -1,12 +1,12 @@
 import { Worker } from '../children.js';
-import { Figures, eachRound, percentile } from '../figures.js';
-import type { LoadJob, LoadResult } from '../workers/load.js';
-import { measure, withLoopDelay } from '../measure.js';
-import { ImageApi, type Image, expect } from '../image-api.js';
+import { Figures, eachRound } from '../figures.js';
+import type { LoadJob } from '../workers/load.js';
+import { withLoopDelay } from '../measure.js';
+import { ImageApi } from '../image-api.js';
 import type { Bench, Column, Section, SectionResult, Verdict } from '../section.js';
 import type { Target } from '../target.js';
+import { type Load, IMAGES, createImages, loadRun, requestsOf } from './image-requests.js';
 
-const IMAGES = 1000;
 const SECONDS = { smoke: 0.4, full: 4 };
 const WARM_UP = { smoke: 0.2, full: 2 };
 const BARE = 'bare Fastify';
@@ -20,8 +20,6 @@ const columns: Column[] = [
   { quantity: 'memoryMiB', title: 'peak memory MiB', digits: 0 },
   { quantity: 'loopDelayMs', title: 'longest loop delay ms', digits: 0 },
 ];
-
-type Load = Worker<LoadJob, LoadResult>;
 
 /** One kind of request, as it is sent to one target. */
 interface Work {
@@ -47,9 +45,9 @@ export const metadata: Section = {
     const port = await fastify.call(await bareReply(prepared[0]!));
     const bare = bareWorks(port).filter(({ name }) => name.includes(bench.work));
     const turns = [
-      ...bare.map(({ name, job }) => ({ name, job, who: BARE, pids: [fastify.pid], target: undefined })),
+      ...bare.map(({ name, job }) => ({ name, job, who: BARE, whose: { pids: [fastify.pid] }, target: undefined })),
       ...prepared.flatMap(({ target, works }) =>
-        works.map(({ name, job }) => ({ name, job, who: target.name, pids: target.pids, target })),
+        works.map(({ name, job }) => ({ name, job, who: target.name, whose: target, target })),
       ),
     ];
     // The same work of all in turn, so that they meet the machine in the same state.
@@ -58,9 +56,9 @@ export const metadata: Section = {
     bench.progress('metadata: warming up');
     for (const { job } of turns) await load.call({ ...job, seconds: WARM_UP[bench.size] });
     for (let round = 1; round <= bench.rounds; round++) {
-      for (const { name, job, who, pids, target } of turns) {
+      for (const { name, job, who, whose, target } of turns) {
         bench.progress(`metadata: round ${round} of ${bench.rounds}: ${name}, ${who}`);
-        const run = () => loadRun(load, { ...job, seconds: SECONDS[bench.size] }, pids);
+        const run = () => loadRun(load, { ...job, seconds: SECONDS[bench.size] }, whose);
         figures.add(name, who, await (target ? withLoopDelay(target, run) : run()));
       }
     }
@@ -72,65 +70,19 @@ export const metadata: Section = {
 
 async function prepare(bench: Bench, load: Load, target: Target, figures: Figures): Promise<Prepared> {
   bench.progress(`metadata: creating ${IMAGES} images, ${target.name}`);
-  const job: LoadJob = {
-    host: target.host,
-    port: target.port,
-    connections: 8,
-    requests: Array.from({ length: IMAGES }, (_, n) => post(target, imageBody(n))),
-    seconds: 'once',
-    expect: { status: 201 },
-  };
-  let ids: readonly string[] = [];
-  figures.add(
-    `create ${IMAGES} images, 8 connections`,
-    target.name,
-    await loadRun(load, job, target.pids, (result) => (ids = result.ids)),
-  );
-  const api = new ImageApi(target);
-  await check(api, ids);
-  const works = (await worksOf(target, api, ids)).filter(({ name }) => name.includes(bench.work));
+  const { ids, run } = await createImages(load, target);
+  figures.add(`create ${IMAGES} images, 8 connections`, target.name, run);
+  const works = (await worksOf(target, ids)).filter(({ name }) => name.includes(bench.work));
   return { target, ids, works };
 }
 
-async function loadRun(load: Load, job: LoadJob, pids: readonly number[], keep?: (result: LoadResult) => void) {
-  const { result, cpu, memory } = await measure(pids, () => load.call(job));
-  keep?.(result);
-  return {
-    requests: result.requests,
-    perSecond: result.requests / result.seconds,
-    p50Ms: percentile(result.latencies, 0.5),
-    p99Ms: percentile(result.latencies, 0.99),
-    ...(pids.length > 0 && { cpuMs: (cpu * 1000) / result.requests, memoryMiB: memory }),
-    clientCpuMs: (result.clientCpuSeconds * 1000) / result.requests,
-  };
-}
-
-async function worksOf(target: Target, api: ImageApi, ids: readonly string[]): Promise<Work[]> {
-  const { host, port } = target;
-  const get = async (paths: readonly string[]) => ({
-    host,
-    port,
-    seconds: 0,
-    requests: paths.map((path) => `GET ${target.path}${path} HTTP/1.1\r\n${target.headers}\r\n`),
-    expect: { status: 200, bytes: Buffer.byteLength(await api.text(paths[0]!)) },
-  });
-  const show = await get(ids.map((id) => `/v2/images/${id}`));
-  const pair = {
-    host,
-    port,
-    seconds: 0,
-    requests: [post(target, imageBody(IMAGES))],
-    expect: { status: 201 },
-    then: `DELETE ${target.path}/v2/images/{id} HTTP/1.1\r\n${target.headers}\r\n`,
-  };
+async function worksOf(target: Target, ids: readonly string[]): Promise<Work[]> {
+  const { show, list, longList, pair } = await requestsOf(target, ids);
   return [
     { name: 'show, 1 connection', job: { ...show, connections: 1 } },
     { name: 'show, 16 connections', job: { ...show, connections: 16 } },
-    { name: 'list of 25, 4 connections', job: { ...(await get(['/v2/images'])), connections: 4 } },
-    {
-      name: 'list of 1,000, 2 connections',
-      job: { ...(await get([`/v2/images?limit=${IMAGES}`])), connections: 2 },
-    },
+    { name: 'list of 25, 4 connections', job: { ...list, connections: 4 } },
+    { name: 'list of 1,000, 2 connections', job: { ...longList, connections: 2 } },
     { name: 'create + delete, 16 connections', job: { ...pair, connections: 16 } },
   ];
 }
@@ -151,50 +103,6 @@ async function bareReply({ target, ids }: Prepared): Promise<object> {
   const image = JSON.parse(text) as { name: string };
   const missing = Buffer.byteLength(text) - Buffer.byteLength(JSON.stringify(image));
   return { ...image, name: image.name + 'x'.repeat(missing) };
-}
-
-// All of the same length, so that every reply is.
-function imageBody(n: number): object {
-  return {
-    name: `bench-${String(n).padStart(5, '0')}`,
-    disk_format: 'qcow2',
-    container_format: 'bare',
-    tags: ['bench', `group-${n % 10}`],
-    architecture: 'x86_64',
-    hw_disk_bus: 'scsi',
-    hw_qemu_guest_agent: 'yes',
-    hw_scsi_model: 'virtio-scsi',
-    os_distro: 'centos',
-    os_version: '7.9',
-  };
-}
-
-function post(target: Target, image: object): string {
-  const body = JSON.stringify(image);
-  const head = `POST ${target.path}/v2/images HTTP/1.1\r\n${target.headers}Content-Type: application/json\r\n`;
-  return `${head}Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
-}
-
-/** What is fast but wrong does not count. */
-async function check(api: ImageApi, ids: readonly string[]): Promise<void> {
-  expect('the number of different ids', new Set(ids).size, IMAGES);
-  for (const id of ids.slice(0, 20)) checkImage(await api.show(id));
-  const page = JSON.parse(await api.text('/v2/images')) as { images: Image[]; next?: string };
-  expect('the length of the first page', page.images.length, 25);
-  expect('the type of "next" of the first page', typeof page.next, 'string');
-  page.images.forEach(checkImage);
-  const all = JSON.parse(await api.text(`/v2/images?limit=${IMAGES}`)) as { images: Image[] };
-  const listed = new Set(all.images.map(({ id }) => id));
-  expect('how many of the images the long list has', ids.filter((id) => listed.has(id)).length, IMAGES);
-  all.images.forEach(checkImage);
-}
-
-function checkImage(image: Image): void {
-  const n = Number(/^bench-(\d{5})$/.exec(String(image['name']))?.[1]);
-  const { tags, ...rest } = imageBody(n) as { tags: string[] };
-  for (const [key, value] of Object.entries(rest)) expect(`"${key}" of image ${image.id}`, image[key], value);
-  expect(`the tags of image ${image.id}`, image.tags.toSorted().join(), tags.toSorted().join());
-  expect(`the status of image ${image.id}`, image['status'], 'queued');
 }
 
 async function removeAll(bench: Bench, load: Load, target: Target, ids: readonly string[]): Promise<void> {

@@ -1,0 +1,218 @@
+import { appendFile, copyFile, mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { startMariadb } from '../../services/mariadb.js';
+import { type Ceph, startCeph } from '../../services/ceph.js';
+import { Worker, run } from '../children.js';
+import { Figures, eachRound, type Run } from '../figures.js';
+import { measure, withLoopDelay } from '../measure.js';
+import { MIB, patternDigests, writePattern } from '../pattern.js';
+import type { Bench, Section, Verdict } from '../section.js';
+import { startOurs, type Target } from '../target.js';
+import type { TransferJob, TransferResult } from '../workers/transfer.js';
+import { startDebianGlance } from '../yardsticks/debian-glance.js';
+import { type Digests, service } from './data-peers.js';
+
+const BYTES = { smoke: 64 * MIB, full: 2048 * MIB };
+/** A reply of the cluster comes later by a random time up to this: half of it on average. */
+const MOST_DELAY_SECONDS = 0.08;
+/** With replies that are late, a smaller image says the same. */
+const LATE_SHARE = 4;
+const ONE_BY_ONE = 'Python, one by one';
+const TOOL = 'rbd';
+
+/** One way for bytes into the cluster and out of it; says in how many seconds. */
+interface Way {
+  readonly name: string;
+  upload(): Promise<Run>;
+  download(): Promise<Run>;
+  /** Removes what the upload made. */
+  remove(): Promise<void>;
+}
+
+interface Session {
+  readonly bench: Bench;
+  readonly ceph: Ceph;
+  readonly client: Worker<TransferJob, TransferResult>;
+  readonly figures: Figures;
+}
+
+/** Images into an RBD pool and out of it, beside Glance's way and beside Ceph's own tool. */
+export const ceph: Section = {
+  name: 'ceph',
+  async run(bench) {
+    bench.progress('ceph: starting a cluster');
+    const cluster = await startCeph();
+    const client = new Worker<TransferJob, TransferResult>(new URL('../workers/transfer.ts', import.meta.url));
+    const session: Session = { bench, ceph: cluster, client, figures: new Figures() };
+    const bytes = BYTES[bench.size];
+    const late = join(bench.directory, 'late-ceph.conf');
+    try {
+      await measureWays(session, '', cluster.conf, bytes);
+      if (bench.size === 'full') {
+        await copyFile(cluster.conf, late);
+        // Read in the group [client], the last one.
+        const options = `type = osd\nms inject delay max = ${MOST_DELAY_SECONDS}\nms inject delay probability = 1\n`;
+        await appendFile(late, `ms inject delay ${options}`);
+        await measureWays(session, ', late replies', late, bytes / LATE_SHARE);
+      }
+    } finally {
+      await Promise.all([client.stop(), cluster.close()]);
+    }
+    return {
+      title: `ceph: ${bytes / MIB} MiB, into a pool and out of it`,
+      columns: [
+        { quantity: 'megabytesPerSecond', title: 'MB/s', digits: 0, spread: true },
+        { quantity: 'cpuPerGb', title: 'server CPU s/GB', digits: 2, spread: true },
+        { quantity: 'memoryMiB', title: 'peak memory MiB', digits: 0 },
+        { quantity: 'loopDelayMs', title: 'longest loop delay ms', digits: 0 },
+      ],
+      figures: session.figures,
+      verdicts: verdicts(session.figures),
+      notes: [
+        `Late replies: each reply of the cluster comes up to ${MOST_DELAY_SECONDS * 1000} ms late, by chance; ` +
+          `${bytes / LATE_SHARE / MIB} MiB.`,
+      ],
+    };
+  },
+};
+
+async function measureWays(session: Session, suffix: string, conf: string, bytes: number): Promise<void> {
+  const { bench, figures } = session;
+  const directory = join(bench.directory, `ceph${suffix === '' ? '' : '-late'}`);
+  await mkdir(directory);
+  const file = join(directory, 'pattern');
+  await writePattern(file, bytes);
+  const digests = await patternDigests(bytes);
+  const store = storeOptions(session.ceph, conf);
+  const ours = await startOurs(directory, undefined, { store });
+  const debian =
+    suffix === '' && bench.targets.some(({ own }) => !own) ? await startOther(directory, store) : undefined;
+  const targets = [ours.target, ...(debian ? [debian.target] : [])];
+  const ways = [
+    ...targets.map((target) => ofService(session, target, bytes, digests)),
+    oneByOne(session, conf, file, bytes),
+    tool(session, conf, file, bytes),
+  ];
+  for (let round = 1; round <= bench.rounds; round++) {
+    for (const way of ways) {
+      bench.progress(`ceph: round ${round} of ${bench.rounds}: ${way.name}${suffix}`);
+      figures.add(`upload${suffix}`, way.name, await way.upload());
+      figures.add(`download${suffix}`, way.name, await way.download());
+      await way.remove();
+    }
+  }
+  await Promise.all([ours.stop(), debian?.stop()]);
+  await rm(file);
+}
+
+async function startOther(directory: string, store: string) {
+  const mariadb = await startMariadb();
+  const connection = `${await mariadb.createDatabase()}?charset=utf8`;
+  const { target, stop } = await startDebianGlance(directory, { connection, workers: 2, store });
+  return {
+    target,
+    async stop() {
+      await stop();
+      await mariadb.close();
+    },
+  };
+}
+
+function storeOptions({ pool, user }: Ceph, conf: string): string {
+  return `stores = rbd
+default_store = rbd
+rbd_store_pool = ${pool}
+rbd_store_user = ${user}
+rbd_store_ceph_conf = ${conf}
+rbd_store_chunk_size = 8
+`;
+}
+
+function ofService(session: Session, target: Target, bytes: number, digests: Digests): Way {
+  const { client } = session;
+  const peer = service(target, bytes, digests);
+  const { host, port, headers } = target;
+  let paths: string[] = [];
+  const timed = async (direction: 'upload' | 'download'): Promise<Run> =>
+    withLoopDelay(target, async () => {
+      const job = { host, port, headers, paths, bytes, direction, chunked: false, digest: false };
+      const { result, cpu, memory } = await measure(target, () => client.call(job));
+      return { ...rate(bytes, result.seconds), cpuPerGb: cpu / (bytes / 1e9), memoryMiB: memory };
+    });
+  return {
+    name: target.name,
+    async upload() {
+      paths = await peer.open(1);
+      const figures = await timed('upload');
+      await peer.check(paths);
+      return figures;
+    },
+    download: () => timed('download'),
+    remove: () => peer.remove(paths),
+  };
+}
+
+function oneByOne({ ceph: { pool, user, ...cluster } }: Session, conf: string, file: string, bytes: number): Way {
+  const script = fileURLToPath(new URL('../yardsticks/rbd-one-by-one.py', import.meta.url));
+  const call = async (...what: string[]): Promise<Run> => {
+    const { stdout } = await run('/usr/bin/python3', [script, conf, user, pool, ...what]);
+    return rate(bytes, Number(stdout));
+  };
+  return {
+    name: ONE_BY_ONE,
+    upload: () => call('write', file),
+    download: () => call('read', 'one-by-one'),
+    remove: async () => {
+      await cluster.rbd('rm', '--no-progress', `${pool}/one-by-one`);
+    },
+  };
+}
+
+function tool({ ceph: { pool, user, ...cluster } }: Session, conf: string, file: string, bytes: number): Way {
+  const call = async (...what: string[]): Promise<Run> => {
+    const begin = performance.now();
+    // What is exported to the standard output needs no disk.
+    const [command, ...args] = ['rbd', '-c', conf, '--id', user, '--no-progress', ...what];
+    await run('/bin/sh', ['-c', 'exec "$0" "$@" >/dev/null', command, ...args]);
+    return rate(bytes, (performance.now() - begin) / 1000);
+  };
+  return {
+    name: TOOL,
+    upload: () => call('import', '--object-size', '8M', file, `${pool}/by-tool`),
+    download: () => call('export', `${pool}/by-tool`, '-'),
+    remove: async () => {
+      await cluster.rbd('rm', '--no-progress', `${pool}/by-tool`);
+    },
+  };
+}
+
+const rate = (bytes: number, seconds: number): Run => ({ megabytesPerSecond: bytes / 1e6 / seconds });
+
+function verdicts(figures: Figures): Verdict[] {
+  const beside = (work: string, who: string, atLeast: number): Verdict => {
+    const of = (name: string) => figures.values(work, name, 'megabytesPerSecond');
+    const values = eachRound([of('ours'), of(who)], (a, b) => a / b);
+    return { text: `${work}: MB/s ÷ ${who}`, values, digits: 2, target: { atLeast } };
+  };
+  const highest = (quantity: string) =>
+    Math.max(
+      ...figures.rows.filter(({ who }) => who === 'ours').flatMap(({ runs }) => runs.map((run) => run[quantity] ?? 0)),
+    );
+  return [
+    beside('upload', ONE_BY_ONE, 1.8),
+    beside('upload', TOOL, 0.6),
+    beside('upload, late replies', ONE_BY_ONE, 2.5),
+    beside('download', ONE_BY_ONE, 1.5),
+    beside('download', TOOL, 0.8),
+    beside('upload', "Debian's Glance", 2),
+    beside('download', "Debian's Glance", 2),
+    {
+      text: 'longest delay of the event loop, ms',
+      values: [highest('loopDelayMs')],
+      digits: 0,
+      target: { atMost: 50 },
+    },
+    { text: 'highest memory, MiB', values: [highest('memoryMiB')], digits: 0, target: { atMost: 300 } },
+  ].filter(({ values }) => values.length > 0);
+}
