@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { cleanUp, temporaryDirectory } from './children.js';
 import { spread } from './figures.js';
 import { machineFacts } from './machine.js';
-import { type Options, readOptions } from './options.js';
+import { DEBIAN, type Options, readOptions } from './options.js';
 import { cpuSeconds, machineCpuSeconds } from './process-tree.js';
 import { printSection, printTable } from './report.js';
 import type { Bench, Section, SectionResult } from './section.js';
@@ -13,6 +13,7 @@ import { metadata } from './sections/metadata.js';
 import { processes } from './sections/processes.js';
 import { scale } from './sections/scale.js';
 import { type OurService, type Target, attach, startOurs } from './target.js';
+import { startPair } from './yardsticks/debian-glance.js';
 
 const sections: readonly Section[] = [metadata, processes, data, ceph, imports, scale];
 
@@ -77,10 +78,15 @@ async function benchmark(options: Options): Promise<void> {
 
 /** The services to measure; `explain` makes an error say more. */
 async function openTargets(options: Options, directory: string) {
-  const ours = options.own ? await startOurs(directory, options.profiles) : undefined;
+  const { against } = options;
+  const pair = against === DEBIAN ? await startPair(directory, options.profiles) : undefined;
+  const ours = pair?.ours ?? (options.own ? await startOurs(directory, options.profiles) : undefined);
   const targets: Target[] = ours ? [ours.target] : [];
-  if (ours) console.log(`  first answer ${ours.startSeconds['api']!.toFixed(2)} s after its start`);
-  if (options.against !== undefined) targets.push(await attach(options.against, options.token, options.pids));
+  for (const [part, seconds] of Object.entries(ours?.startSeconds ?? {})) {
+    console.log(`  ${part}: first answer ${seconds.toFixed(2)} s after its start`);
+  }
+  if (pair) targets.push(pair.other);
+  else if (against !== undefined) targets.push(await attach(against, options.token, options.pids));
   const asItIs = (error: unknown) => Promise.resolve(error);
   return { targets, explain: ours?.explain ?? asItIs, startSeconds: ours?.startSeconds };
 }

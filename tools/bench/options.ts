@@ -2,6 +2,9 @@ import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 
+/** Value of `--against` that has the Glance of Debian's package started. */
+export const DEBIAN = 'debian-glance';
+
 export interface Options {
   readonly sections: readonly string[];
   readonly size: 'smoke' | 'full';
@@ -27,6 +30,9 @@ Measures the service on this machine beside yardsticks, and checks every answer.
   --dir DIRECTORY   where images are kept meanwhile: the disk that is measured, too (default: ${tmpdir()})
   --json FILE       write every figure of every round there
   --against URL     measure another Glance v2 service in turn with ours, for example http://127.0.0.1:9292
+  --against ${DEBIAN}
+                    start the Glance of Debian's package glance-api, and ours as api and registry, both with two
+                    workers on one MariaDB server, and measure them in turn
   --token TOKEN     the X-Auth-Token for it; its user must be an admin
   --pids PID,…      its processes, if they run here: CPU time and memory of them and all that they have started
   --not-ours        measure only the other service

@@ -16,6 +16,7 @@ export const transfers = [
       chunked,
     })),
   ),
+  { name: 'upload, 8 streams, chunked', direction: 'upload' as const, streams: 8, chunked: true },
   ...[1, 4].map((streams) => ({
     name: `download, ${plural(streams)}`,
     direction: 'download' as const,
@@ -55,6 +56,9 @@ export function dataVerdicts(bench: Bench, figures: Figures): Verdict[] {
     const target = factor === undefined ? undefined : { atLeast: factor };
     add(`${name}: MB/s, ${first} ÷ ${second}`, divide(rate(name, first), rate(name, second)), target);
     add(`${name}: CPU, ${second} ÷ ${first}`, divide(cpu(name, second), cpu(name, first)));
+    if (streams < 8) continue;
+    const memory = (who: string) => figures.values(name, who, 'memoryMiB');
+    add(`${name}: memory, ${first} ÷ ${second}`, divide(memory(first), memory(second)), { atMost: 1 });
   }
   const memory = figures.rows
     .filter(({ who }) => who === first)
