@@ -166,7 +166,7 @@ function headers(endpoint: Endpoint, token: string | undefined): string {
 }
 
 /** Waits until something at `url` answers as if all were well. */
-export async function answers(url: string): Promise<void> {
+async function answers(url: string): Promise<void> {
   const deadline = performance.now() + 60_000;
   for (;;) {
     try {
