@@ -1,4 +1,5 @@
-// Writes the pages that are made from the declarations of all options, and from the table of who may do what; with --check, says whether they are current.
+// Writes what is made from the declarations of all options, from the table of who may do what, and from the alert rules;
+// with --check, says whether it is current.
 import { globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Declaration } from '@glance/config';
@@ -40,11 +41,29 @@ const { authorizationPage } = await importSource<typeof import('../apps/api/src/
   'apps/api/src/testing/authorization-table.ts',
 );
 const declarations = (await Promise.all(sources.map(declarationsOf))).flat();
+const alertRules = readFileSync(join(root, 'deploy/monitoring/alert-rules.yaml'), 'utf8');
 const pages = new Map([
   ['docs/generated/glance-api.conf.sample', sampleFile(declarations)],
   ['docs/generated/configuration.md', referencePage(declarations)],
   ['docs/generated/authorization.md', authorizationPage()],
+  // Helm reads no file outside of its chart, and Kustomize puts none into an object.
+  ['deploy/helm/glance/alert-rules.yaml', alertRules],
+  ['deploy/kubernetes/components/monitoring/prometheus-rule.yaml', prometheusRule(alertRules)],
 ]);
+
+/** The rules as an object of the Prometheus operator. */
+function prometheusRule(rules: string): string {
+  const head = [
+    'apiVersion: monitoring.coreos.com/v1',
+    'kind: PrometheusRule',
+    'metadata:',
+    '  name: glance',
+    '  labels:',
+    '    app.kubernetes.io/name: glance',
+    'spec:',
+  ];
+  return `${head.join('\n')}\n${rules.replace(/^(?=.)/gm, '  ')}`;
+}
 
 function written(page: string): string | undefined {
   try {

@@ -16,6 +16,7 @@ function step(name, work) {
 
 step('npm packages', installPackages);
 step('Debian packages', () => run(projectNode(), ['tools/services/install-packages.mjs']));
+step('kubectl and Helm', () => run(projectNode(), ['tools/services/install-kubernetes-tools.mjs']));
 step('build', build);
 for (const check of ['format', 'lint', 'types', 'unused', 'generated']) {
   step(`check ${check}`, () => run('npm', ['run', '--silent', `check:${check}`]));
