@@ -8,7 +8,12 @@ const shared = {
 };
 
 // Scenarios that wait for servers to give up and to recover; `npm run test:slow`.
-const slow = ['libs/store/src/drivers/rbd/outages.spec.ts', 'e2e/long-outages.spec.ts', 'e2e/killed-imports.spec.ts'];
+const slow = [
+  'libs/store/src/drivers/rbd/outages.spec.ts',
+  'e2e/long-outages.spec.ts',
+  'e2e/killed-imports.spec.ts',
+  'e2e/rolling-upgrade.spec.ts',
+];
 
 const e2e = {
   globalSetup: ['tools/services/global-setup.ts'],

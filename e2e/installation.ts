@@ -22,6 +22,8 @@ export interface Part {
   readonly process: ServerProcess;
   /** Starts it again. Resolves when it is `ready`, or just `live`. */
   start(until?: 'ready' | 'live'): Promise<void>;
+  /** From its next start on, the program is the one of another release, in this directory. */
+  replace(release: string): void;
   stop(): Promise<void>;
   kill(): Promise<void>;
 }
@@ -47,12 +49,15 @@ export interface InstallationOptions {
   readonly settings?: Readonly<Record<string, string | number>>;
   /** How the processes reach the servers, where it is not straight. */
   readonly through?: (kind: 'broker' | 'database', url: string) => Promise<string>;
+  /** The directory of the programs, if they are not those of this tree. */
+  readonly release?: string;
 }
 
 /** Broker and database, an empty schema, and a directory for image files; no process of the service yet. */
 export async function install({
   settings = {},
   through = async (_, url) => url,
+  release = root,
 }: InstallationOptions = {}): Promise<Installation> {
   const directory = scratchDirectory('disk');
   const storeDirectory = join(directory.path, 'images');
@@ -79,7 +84,7 @@ export async function install({
     `filesystem_store_datadir = ${storeDirectory}`,
   ];
   writeFileSync(configFile, `${lines.join('\n')}\n`);
-  await run(join(root, 'bin/glance-manage'), ['--config-file', configFile, 'db', 'sync']);
+  await run(join(release, 'bin/glance-manage'), ['--config-file', configFile, 'db', 'sync']);
   const parts: Part[] = [];
   return {
     mariadb,
@@ -89,7 +94,7 @@ export async function install({
     configFile,
     parts,
     async part(program, own = {}) {
-      const part = await makePart(program, configFile, own);
+      const part = await makePart(program, configFile, own, release);
       parts.push(part);
       return part;
     },
@@ -105,12 +110,14 @@ async function makePart(
   program: Program,
   configFile: string,
   settings: Readonly<Record<string, string | number>>,
+  release: string,
 ): Promise<Part> {
   const [port, adminPort] = await Promise.all([freePort(), freePort()]);
   const options = Object.entries({ bind_port: port, admin_port: adminPort, ...settings });
   const env = Object.fromEntries(options.map(([name, value]) => [`OS_DEFAULT__${name.toUpperCase()}`, String(value)]));
   const adminUrl = `http://127.0.0.1:${adminPort}`;
   let process: ServerProcess | undefined;
+  let directory = release;
   return {
     url: `http://127.0.0.1:${port}`,
     port,
@@ -120,12 +127,15 @@ async function makePart(
     },
     async start(until = 'ready') {
       process = await startProcess({
-        command: join(root, 'bin', program),
+        command: join(directory, 'bin', program),
         args: ['--config-file', configFile, ...(program === 'glance-scrubber' ? ['-D'] : [])],
         env: { ...globalThis.process.env, ...env },
         ready: () => says(adminUrl, until),
         patience: 60_000,
       });
+    },
+    replace(other) {
+      directory = other;
     },
     async stop() {
       await process?.stop();

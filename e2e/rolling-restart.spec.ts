@@ -3,7 +3,7 @@ import { Agent } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Haproxy, startHaproxy } from './haproxy.js';
-import { begin } from './http.js';
+import { holdTransfers } from './held-transfers.js';
 import { type ImageClient, imageClient } from './image-client.js';
 import { install, type Installation, type Part } from './installation.js';
 import { target } from './service.js';
@@ -35,49 +35,19 @@ describe.runIf(target === 'ours')('two apis and two registries behind HAProxy', 
     await service.close();
   });
 
-  /** An upload or download that takes until `ended`, and answers whether it was whole. */
-  async function slowUpload(ended: Promise<void>): Promise<boolean> {
-    const id = await images.create();
-    const data = randomBytes(2 * MiB);
-    async function* body(): AsyncGenerator<Buffer> {
-      yield data.subarray(0, MiB);
-      await ended;
-      yield data.subarray(MiB);
-    }
-    const reply = await images.upload(id, body());
-    return reply.status === 204 && (await images.download(id)).body.equals(data);
-  }
-
-  async function slowDownload(id: string, data: Buffer, ended: Promise<void>): Promise<boolean> {
-    const { request, replied } = begin('GET', `${proxy.url}/v2/images/${id}/file`);
-    request.end();
-    const response = await replied;
-    const chunks: Buffer[] = [];
-    for await (const chunk of response) {
-      if (chunks.length === 0) await ended;
-      chunks.push(chunk as Buffer);
-    }
-    return Buffer.concat(chunks).equals(data);
-  }
-
   it('are restarted one after the other without a failed request or a broken transfer', async () => {
-    const large = randomBytes(64 * MiB);
+    const data = randomBytes(64 * MiB);
     const id = await images.create();
-    await images.upload(id, large);
+    await images.upload(id, data);
     const agent = new Agent({ keepAlive: true, maxSockets: 4 });
     const loads = [new SteadyLoad({ url: proxy.url, agent }), new SteadyLoad({ url: proxy.url })];
     for (const part of [...registries, ...apis]) {
       // As many as there are apis: each of them has one of each kind.
-      const held = Promise.withResolvers<void>();
-      const transfers = apis.flatMap(() => [slowUpload(held.promise), slowDownload(id, large, held.promise)]);
-      await until('the transfers have begun', async () => {
-        const list = await images.list();
-        return list.filter(({ status }) => status === 'saving').length >= apis.length;
-      });
+      const transfers = await holdTransfers(images, { url: proxy.url, id, data, count: apis.length });
       const stopped = part.stop();
       await Promise.race([stopped, delay(6_000)]);
-      held.resolve();
-      expect(await Promise.all(transfers)).toEqual(transfers.map(() => true));
+      const whole = await transfers.finish();
+      expect(whole).toEqual(whole.map(() => true));
       await stopped;
       await part.start();
       await until('HAProxy sends requests to both', async () => (await proxy.serversUp()) === apis.length);
