@@ -18,6 +18,8 @@ const rules: Readonly<Record<string, Rule>> = {
   'libs/config': { may: [], packages: [] },
   // A language and a table of rules; reading files and asking servers is the registry's.
   'libs/policy': { may: [], packages: [], node: false },
+  // Who a token is, and what a project may use: both the api and the registry ask.
+  'libs/keystone': { may: ['domain'], packages: [] },
   // Useful outside of this project, too.
   'libs/node-rados': { may: [], packages: [/^koffi$/] },
   'libs/format': { may: ['domain', 'store'], packages: [] },
@@ -27,13 +29,13 @@ const rules: Readonly<Record<string, Rule>> = {
   'libs/rpc': { may: ['domain', 'config'], packages: [nest, /^@nestjs\/microservices$/, /^amqplib$/] },
   // The only one that knows SQL.
   'apps/registry': {
-    may: ['domain', 'config', 'policy', 'rpc'],
+    may: ['domain', 'config', 'keystone', 'policy', 'rpc'],
     packages: [nest, /^typeorm$/, /^mysql2/, /^better-sqlite3$/, /^yaml$/],
   },
   'apps/scrubber': { may: ['domain', 'config', 'rpc', 'store'], packages: [nest] },
   // The only one that knows HTTP.
   'apps/api': {
-    may: ['domain', 'config', 'rpc', 'store', 'format'],
+    may: ['domain', 'config', 'keystone', 'rpc', 'store', 'format'],
     packages: [nest, /^@nestjs\/platform-fastify$/, /^fastify$/],
   },
   // The programs: the only place where the apps meet.

@@ -7,6 +7,7 @@ import {
   policyOptions,
   protectionOptions,
   publisherOptions,
+  quotaDeclarations,
   registryOptions,
   taskOptions,
 } from '@glance/registry';
@@ -37,6 +38,7 @@ export const registryDeclarations: readonly Declaration[] = [
   databaseOptions,
   registryOptions,
   taskOptions,
+  ...quotaDeclarations,
   metadefOptions,
   policyOptions,
   protectionOptions,

@@ -6,6 +6,7 @@ import {
   notificationSettings,
   publisherOptions,
   readAuthorizationSettings,
+  readQuotaSettings,
   registryOptions,
   taskOptions,
   type RegistryParts,
@@ -25,5 +26,5 @@ export function registryParts(
   );
   const authorization = readAuthorizationSettings(config);
   const registry = { ...config.read(registryOptions), ...config.read(taskOptions) };
-  return { database, registry, authorization, notifications };
+  return { database, registry, authorization, quotas: readQuotaSettings(config), notifications };
 }

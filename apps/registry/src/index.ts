@@ -18,5 +18,6 @@ export {
   publisherOptions,
   type NotificationSettings,
 } from './notifications/config.js';
+export { quotaDeclarations, readQuotaSettings } from './quotas/quota-options.js';
 export * as manage from './manage.js';
 export { startRegistry, type Registry, type RegistryParts } from './start-registry.js';

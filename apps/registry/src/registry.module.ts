@@ -8,6 +8,7 @@ import { TasksInDatabase } from './imports/tasks-in-database.js';
 import { MembersInDatabase } from './members.js';
 import { MetadefsInDatabase } from './metadefs/metadefs-in-database.js';
 import type { Outbox } from './notifications/outbox.js';
+import type { ProjectQuotas } from './quotas/project-quotas.js';
 
 const DATABASE = Symbol('database');
 
@@ -21,15 +22,16 @@ export class RegistryModule implements OnApplicationShutdown {
     database: Database,
     outbox: Outbox,
     authorization: Authorization,
+    quotas: ProjectQuotas,
   ): DynamicModule {
     const common = [database, settings, Date.now, outbox, authorization] as const;
     return {
       module: RegistryModule,
       providers: [
         { provide: DATABASE, useValue: database },
-        { provide: IMAGES.name, useValue: new ImagesInDatabase(...common) },
+        { provide: IMAGES.name, useValue: new ImagesInDatabase(...common, quotas) },
         { provide: MEMBERS.name, useValue: new MembersInDatabase(...common) },
-        { provide: TASKS.name, useValue: new TasksInDatabase(...common) },
+        { provide: TASKS.name, useValue: new TasksInDatabase(...common, quotas) },
         {
           provide: METADEFS.name,
           useValue: new MetadefsInDatabase(database, Date.now, outbox, authorization),

@@ -22,6 +22,9 @@ import { type NotificationSettings, silence } from './notifications/config.js';
 import { deliveryTo } from './notifications/delivery.js';
 import { Outbox } from './notifications/outbox.js';
 import { Relay } from './notifications/relay.js';
+import { KeystoneLimits } from './quotas/keystone-limits.js';
+import { ProjectQuotas } from './quotas/project-quotas.js';
+import type { QuotaSettings } from './quotas/quota-options.js';
 import { RegistryModule } from './registry.module.js';
 
 /** What a registry needs to know. */
@@ -30,6 +33,8 @@ export interface RegistryParts {
   readonly registry: RegistrySettings;
   /** Absent: Glance's rules hold. */
   readonly authorization?: AuthorizationSettings;
+  /** Absent: projects have no limits. */
+  readonly quotas?: QuotaSettings;
   /** Absent: nobody is told of changes. */
   readonly notifications?: NotificationSettings;
 }
@@ -52,13 +57,15 @@ export async function startRegistry(
   logger: Logger = silentLogger,
 ): Promise<Registry> {
   const authorization = authorizationBy(settings.authorization, logger);
+  const { userStorageQuota = 0, limits } = settings.quotas ?? {};
+  const quotas = new ProjectQuotas(userStorageQuota, limits && new KeystoneLimits(limits));
   const database = await connect(settings.database);
   try {
     await assertUsable(database);
     const notifications = settings.notifications ?? silence;
     const outbox = new Outbox(notifications);
     const application = await NestFactory.createApplicationContext(
-      RegistryModule.with(settings.registry, database, outbox, authorization),
+      RegistryModule.with(settings.registry, database, outbox, authorization, quotas),
       { logger: false, abortOnError: false },
     );
     await broker.serve(IMAGES, application.get<Images>(IMAGES.name));
@@ -82,6 +89,7 @@ export async function startRegistry(
       async close() {
         await relay?.close();
         await application.close();
+        quotas.close();
       },
     };
   } catch (error) {

@@ -8,8 +8,11 @@ export interface HeldLease {
   readonly signal: AbortSignal;
   /** Whether nobody else can have it yet. */
   readonly held: boolean;
-  /** Resolves when the lease has just been renewed: its whole term lies ahead. Rejects if it is lost. */
-  confirm(): Promise<void>;
+  /**
+   * Resolves when the lease has just been renewed: its whole term lies ahead. Rejects if it is lost, or if the quota of
+   * the project has no room for the `size` bytes that the work turned out to be about.
+   */
+  confirm(size?: number): Promise<void>;
   /** Stops renewing. */
   release(): void;
 }
@@ -22,10 +25,10 @@ export function holdLease(images: Pick<Images, 'renewLease'>, lease: Lease): Hel
   let expiresAt = performance.now() + term;
   let timer: ReturnType<typeof setTimeout> | undefined;
 
-  const renew = async (): Promise<void> => {
+  const renew = async (size?: number): Promise<void> => {
     // Counted from before the question, so that a slow answer never makes the lease look longer than it is.
     const asked = performance.now();
-    const renewed = await images.renewLease(token);
+    const renewed = await images.renewLease(token, size);
     term = renewed.expiresIn;
     expiresAt = asked + term;
   };

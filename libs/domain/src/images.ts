@@ -48,6 +48,9 @@ export type DueWork =
       readonly lease: Lease;
     };
 
+/** By the name of a limit: what is used of it, and what may be; -1 is no limit. Sizes are in MiB. */
+export type Usage = Readonly<Record<string, { readonly usage: number; readonly limit: number }>>;
+
 /** What is known of the data of an image before it arrives. */
 export interface IncomingUpload {
   /** Recorded, so that a crashed upload can be cleaned up. */
@@ -76,10 +79,16 @@ export interface Images {
   deactivate(caller: Caller, id: string): Promise<void>;
   reactivate(caller: Caller, id: string): Promise<void>;
 
+  /** What the caller's project uses of its limits; empty if there are none. */
+  usage(caller: Caller): Promise<Usage>;
+
   /** queued → saving. */
   beginUpload(caller: Caller, id: string, upload: IncomingUpload): Promise<Upload>;
-  /** Extends the lease of an upload, also to staging, or of a deletion. */
-  renewLease(token: string): Promise<Lease>;
+  /**
+   * Extends the lease of an upload, also to staging, or of a deletion. With `size`, the bytes of an upload that has just
+   * ended, it also reserves room for them: `LimitExceeded` if the quota of the project has none.
+   */
+  renewLease(token: string, size?: number): Promise<Lease>;
   /** saving → active. May be repeated with the same arguments. */
   finishUpload(token: string, data: StoredData): Promise<Image>;
   /**
@@ -122,6 +131,7 @@ export const IMAGES = defineContract<Images>('images', {
   removeTag: { timeout: 10_000, idempotent: false },
   deactivate: { timeout: 10_000, idempotent: true },
   reactivate: { timeout: 10_000, idempotent: true },
+  usage: { timeout: 10_000, idempotent: true },
   beginUpload: { timeout: 10_000, idempotent: false },
   renewLease: { timeout: 10_000, idempotent: true },
   finishUpload: { timeout: 30_000, idempotent: true },

@@ -180,8 +180,11 @@ export interface Tasks {
 
   /** Hands out tasks that nobody works on, each to one caller only. Is also the sign that `host` is alive. */
   claim(worker: ImportWorker): Promise<readonly ClaimedTask[]>;
-  /** Extends the lease. */
-  heartbeat(token: string, duty: ClaimedTask['duty'], progress: ImportProgress | null): Promise<Lease>;
+  /**
+   * Extends the lease. With `size`, the bytes that each store is about to have, it also reserves room for them:
+   * `LimitExceeded` if the quota of the project has none.
+   */
+  heartbeat(token: string, duty: ClaimedTask['duty'], progress: ImportProgress | null, size?: number): Promise<Lease>;
   /** One store has the data. May be repeated. */
   written(token: string, store: string, data: ImportedData): Promise<void>;
   /** One store will not have the data, and holds nothing of it. May be repeated. */

@@ -1,7 +1,7 @@
-import { Controller, Get, Inject, Res } from '@nestjs/common';
-import { ServiceError } from '@glance/domain';
+import { Controller, Get, Inject, Req, Res } from '@nestjs/common';
+import { type Images, ServiceError } from '@glance/domain';
 import type { Stores } from '@glance/store';
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ApiSettings } from '../config.js';
 import { sendJson } from '../http/send-json.js';
 import { tokens } from '../tokens.js';
@@ -9,6 +9,7 @@ import { tokens } from '../tokens.js';
 @Controller('v2/info')
 export class InfoController {
   constructor(
+    @Inject(tokens.images) private readonly images: Images,
     @Inject(tokens.stores) private readonly stores: Stores,
     @Inject(tokens.settings) private readonly settings: ApiSettings,
   ) {}
@@ -35,7 +36,7 @@ export class InfoController {
   }
 
   @Get('usage')
-  usage(@Res() reply: FastifyReply): void {
-    sendJson(reply, JSON.stringify({ usage: {} }));
+  async usage(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    sendJson(reply, JSON.stringify({ usage: await this.images.usage(request.caller) }));
   }
 }

@@ -1,4 +1,4 @@
-import type { AccessRule } from './keystone-client.js';
+import type { AccessRule } from '@glance/keystone';
 
 /**
  * Whether one of the rules of an application credential allows a request. Paths may hold `{name}` and `*` for one

@@ -1,8 +1,8 @@
 import { anonymousCaller, type Caller, ServiceError } from '@glance/domain';
+import { KeystoneClient, type TokenFacts } from '@glance/keystone';
 import type { FastifyRequest } from 'fastify';
 import { allowedBy } from './access-rules.js';
 import type { Identity } from './identity.js';
-import { KeystoneClient, type TokenFacts } from './keystone-client.js';
 import type { KeystoneSettings } from './keystone-options.js';
 import { TokenCache } from './token-cache.js';
 
@@ -20,7 +20,7 @@ export class KeystoneIdentity implements Identity {
     private readonly settings: KeystoneSettings,
     private readonly allowAnonymous: boolean,
   ) {
-    this.client = new KeystoneClient(settings);
+    this.client = new KeystoneClient({ ...settings, group: '[keystone_authtoken]' });
     this.challenge = `Keystone uri="${settings.wwwAuthenticateUri ?? settings.authUrl ?? ''}"`;
     const longest = settings.tokenCacheTime * 1000;
     this.tokens = new TokenCache((facts) =>

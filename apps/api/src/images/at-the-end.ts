@@ -1,11 +1,15 @@
 import type { Tap } from '@glance/store';
 
-/** Does `last` after the last byte has passed, and before anybody learns that it was the last. */
-export function atTheEnd(last: () => Promise<void>): Tap<void> {
+/** Does `last`, which is told how many bytes there were, after the last has passed, and before anybody learns of it. */
+export function atTheEnd(last: (size: number) => Promise<void>): Tap<void> {
   return {
     async *through(data) {
-      yield* data;
-      await last();
+      let size = 0;
+      for await (const chunk of data) {
+        size += chunk.length;
+        yield chunk;
+      }
+      await last(size);
     },
     result: () => undefined,
   };

@@ -65,9 +65,9 @@ export class ImageData {
     const digest = digests(['md5', hashAlgorithm]);
     const inspection = inspect(image);
     let virtualSize: number | null = null;
-    const settled = atTheEnd(async () => {
+    const settled = atTheEnd(async (bytes) => {
       ({ virtualSize } = inspection.judge());
-      await lease.confirm();
+      await lease.confirm(bytes);
     });
     try {
       const { url, size, metadata } = await stores.write({

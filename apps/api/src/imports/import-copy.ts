@@ -28,7 +28,7 @@ export interface CopyWork {
   readonly meter: Meter;
   readonly signal: AbortSignal;
   /** Called after the last byte, before any store publishes it. */
-  readonly confirm: () => Promise<void>;
+  readonly confirm: (size: number) => Promise<void>;
 }
 
 export interface Copied {
@@ -58,14 +58,14 @@ async function store(parts: CopyParts, work: CopyWork, arrival: Arrival): Promis
   // The bytes of an active image have been judged.
   const inspection = task.method === 'copy-image' ? undefined : inspect(image);
   let facts: Omit<ImportedData, 'location' | 'size'> | undefined;
-  const settled = atTheEnd(async () => {
+  const settled = atTheEnd(async (size) => {
     meter.step = 'inspect';
     const { virtualSize } = inspection?.judge() ?? image;
     const hex: Readonly<Record<string, string>> = digest.result();
     const hashes = { checksum: hex['md5']!, osHashAlgo: hashAlgorithm, osHashValue: hex[hashAlgorithm]! };
     if (!inspection) assertSame(image, hashes);
     facts = { virtualSize, ...hashes, ...arrival.changes };
-    await work.confirm();
+    await work.confirm(size);
     meter.step = 'write';
   });
   const taps = [digest, ...(inspection ? [inspection.tap] : []), settled];

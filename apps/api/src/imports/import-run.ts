@@ -41,7 +41,8 @@ export class ImportRun {
     private readonly stop: AbortSignal,
   ) {
     this.duty = task.duty;
-    const renewLease = (token: string) => parts.tasks.heartbeat(token, this.duty, this.meter.report());
+    const renewLease = (token: string, size?: number) =>
+      parts.tasks.heartbeat(token, this.duty, this.meter.report(), size);
     this.lease = holdLease({ renewLease }, task.lease);
     this.signal = AbortSignal.any([stop, this.lease.signal]);
     const unsettled = task.targets.filter(({ located, state }) => !located && state !== 'failed');
@@ -81,8 +82,9 @@ export class ImportRun {
     const { image, targets, mustSucceed, lease, id } = this.task;
     if (!image) throw new ServiceError('Gone', 'The image was deleted.');
     const { task, meter, signal } = this;
+    const confirm = (size: number) => this.insist(() => this.lease.confirm(size));
     if (task.method === 'add-location') {
-      await registerLocation(this.parts, { task, image, meter, signal, insist: (call) => this.insist(call) });
+      await registerLocation(this.parts, { task, image, meter, signal, confirm, insist: (call) => this.insist(call) });
       await this.insist(() => tasks.finish(id, lease.token));
       return;
     }
@@ -90,7 +92,6 @@ export class ImportRun {
     this.meter.step = 'clean';
     for (const store of waiting) await this.discard(store);
     if (waiting.length > 0) {
-      const confirm = () => this.insist(() => this.lease.confirm());
       const { poured, data } = await importCopy(this.parts, { task, image, targets: waiting, meter, signal, confirm });
       for (const { store, location, error } of poured) {
         if (location || error?.details['leftovers'] === true) this.dirty.add(store);

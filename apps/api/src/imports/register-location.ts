@@ -25,6 +25,8 @@ export interface LocationWork {
   readonly image: Image;
   readonly meter: Meter;
   readonly signal: AbortSignal;
+  /** Reserves room for so many bytes in the quota of the project. */
+  readonly confirm: (size: number) => Promise<void>;
   /** Repeats a call of a registry that is away. */
   readonly insist: <T>(call: () => Promise<T>) => Promise<T>;
 }
@@ -55,6 +57,7 @@ export async function registerLocation(parts: LocationParts, work: LocationWork)
     const { checksum = null, osHashAlgo = null, osHashValue = null } = known ?? {};
     const data = { size, virtualSize: null, checksum, osHashAlgo, osHashValue, location };
     meter.step = 'finish';
+    await work.confirm(size);
     await insist(() => tasks.written(token, target.store, data));
   }
   if (!hash || claimed || image.osHashValue !== null) return;

@@ -55,7 +55,7 @@ export class StagingArea {
     const staging = await tasks.beginStage(caller, id, { host, size: incoming.size ?? null });
     const lease = holdLease(images, staging.lease);
     try {
-      const stored = await this.write(staging, incoming, lease.signal, () => lease.confirm());
+      const stored = await this.write(staging, incoming, lease.signal, (bytes) => lease.confirm(bytes));
       await tasks.finishStage(staging.lease.token, stored);
     } catch (error) {
       const cause: unknown = lease.signal.aborted ? lease.signal.reason : error;
@@ -86,7 +86,7 @@ export class StagingArea {
     { name, maxSize }: Staging,
     { open, size, signal }: IncomingData,
     lost: AbortSignal,
-    confirm: () => Promise<void>,
+    confirm: (size: number) => Promise<void>,
   ): Promise<{ url: string; size: number }> {
     return this.store.write({
       id: name,

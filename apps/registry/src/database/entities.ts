@@ -4,6 +4,7 @@ import { ImageLocationRow, ImageMemberRow, ImagePropertyRow, ImageRow, ImageTagR
 import { ImportHostRow, ImportTaskRow, StagedDataRow } from './entities/imports.js';
 import * as metadefs from './entities/metadefs.js';
 import { NotificationOutboxRow, NotificationRelayRow } from './entities/notifications.js';
+import { QuotaProjectRow } from './entities/quotas.js';
 import { TaskInfoRow, TaskRow } from './entities/tasks.js';
 
 /** The tables of Glance, in the order in which they refer to each other. */
@@ -33,6 +34,7 @@ const ownEntities = [
   ImportTaskRow,
   StagedDataRow,
   ImportHostRow,
+  QuotaProjectRow,
 ];
 
 export const entities = [...glanceEntities, ...ownEntities];

@@ -3,6 +3,7 @@ import { CreateImageLeases1732300000001 } from './migrations/create-image-leases
 import { CreateImports1732300000010 } from './migrations/create-imports.js';
 import { CreateListIndexes1732300000020 } from './migrations/create-list-indexes.js';
 import { CreateNotificationOutbox1732300000002 } from './migrations/create-notification-outbox.js';
+import { CreateQuotas1732300000030 } from './migrations/create-quotas.js';
 
 /** Oldest first. */
 export const migrations = [
@@ -11,6 +12,7 @@ export const migrations = [
   CreateNotificationOutbox1732300000002,
   CreateImports1732300000010,
   CreateListIndexes1732300000020,
+  CreateQuotas1732300000030,
 ];
 
 /** Where is recorded which of them this database has seen; Glance's own record is `alembic_version`. */

@@ -17,6 +17,7 @@ import {
   ServiceError,
   type StoredData,
   type Upload,
+  type Usage,
 } from '@glance/domain';
 import { Authorization, type Rights, type Rule } from '../authorization/authorization.js';
 import { imageTarget, ownTarget, seenTarget } from '../authorization/target.js';
@@ -25,6 +26,7 @@ import type { Database } from '../database/database.js';
 import type { Statements } from '../database/session.js';
 import { imageEvent, sendEvent } from '../notifications/events.js';
 import { noOutbox, type Outbox } from '../notifications/outbox.js';
+import { noQuotas } from '../quotas/project-quotas.js';
 import { Deletions } from './deletions.js';
 import { findImage, findLocked, findVisible } from './find-image.js';
 import { checkVisibilityChange, ownerIsFixed, updatedImage, type UpdateParts } from './image-update.js';
@@ -47,6 +49,7 @@ export class ImagesInDatabase implements Images {
     readonly clock: () => number = Date.now,
     readonly outbox: Outbox = noOutbox,
     readonly authorization = new Authorization(),
+    readonly quotas = noQuotas,
   ) {
     this.#leases = new Leases(settings.uploadLeaseTime * 1000, clock);
     this.#uploads = new Uploads(database, this.#leases, settings.imageSizeCap, outbox);
@@ -60,7 +63,9 @@ export class ImagesInDatabase implements Images {
     if (image.owner !== caller.projectId && !rights.isAdmin) throw ownerIsFixed();
     await checkVisibilityChange(rights, image, wanted);
     await this.authorization.properties.checkNew(rights, image);
+    const allowance = await this.quotas.ofProject(image.owner);
     return this.database.transaction(async (tx) => {
+      await allowance?.admit(tx, { images: 1 });
       await this.#checkDefined(tx, {}, image.properties);
       await insertImage(tx, image, new Date(this.clock()));
       const created = (await findImage(tx, image.id))!;
@@ -80,10 +85,14 @@ export class ImagesInDatabase implements Images {
     return { images: await listReadable(this.database, this.authorization, rights, query) };
   }
 
-  update(caller: Caller, id: string, changes: readonly ImageChange[]): Promise<Image> {
+  async update(caller: Caller, id: string, changes: readonly ImageChange[]): Promise<Image> {
+    const located = changes.some(({ kind }) => kind === 'locations');
+    const allowance = located ? await this.quotas.ofImage(this.database, id) : undefined;
     return this.#change(caller, id, 'modify_image', async (tx, image, rights) => {
       if (changes.length === 0) return this.authorization.shown(rights, image);
       const after = await updatedImage(tx, image, changes, this.#updating(rights));
+      const more = after.locations.length - image.locations.length;
+      if (more > 0) await allowance?.admit(tx, { storage: (after.size ?? 0) * more });
       const saved = await this.#save(tx, caller, image, after);
       if (saved.status !== image.status) await this.#tell(tx, caller, 'image.activate', saved);
       return this.authorization.shown(rights, saved);
@@ -127,14 +136,24 @@ export class ImagesInDatabase implements Images {
     return this.#toggle(caller, id, 'reactivate', 'deactivated', 'active');
   }
 
-  beginUpload(caller: Caller, id: string, upload: IncomingUpload): Promise<Upload> {
+  async usage(caller: Caller): Promise<Usage> {
+    return this.quotas.usage(this.database, caller.projectId);
+  }
+
+  async beginUpload(caller: Caller, id: string, upload: IncomingUpload): Promise<Upload> {
+    const allowance = await this.quotas.ofImage(this.database, id);
     return this.#change(caller, id, 'upload_image', (tx, image) =>
-      this.#uploads.begin(tx, image, upload, this.outbox.contextOf(caller)),
+      this.#uploads.begin(tx, image, upload, this.outbox.contextOf(caller), allowance),
     );
   }
 
-  renewLease(token: string): Promise<Lease> {
-    return this.#leases.renew(this.database, token);
+  async renewLease(token: string, size?: number): Promise<Lease> {
+    const renewed = await this.#leases.renew(this.database, token);
+    if (size === undefined || !this.quotas.enforced) return renewed;
+    const image = await this.#leases.imageOf(this.database, token);
+    const allowance = image === undefined ? undefined : await this.quotas.ofImage(this.database, image);
+    if (allowance) await this.#leases.reserve(this.database, token, size, allowance);
+    return renewed;
   }
 
   finishUpload(token: string, data: StoredData): Promise<Image> {

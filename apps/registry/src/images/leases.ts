@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type Lease, ServiceError } from '@glance/domain';
 import type { Database } from '../database/database.js';
 import type { Statements } from '../database/session.js';
+import type { Allowance } from '../quotas/project-quotas.js';
 import { lockImage } from './find-image.js';
 import { insert } from './image-writes.js';
 
@@ -18,7 +19,10 @@ export interface LeaseRow {
 
 const columns = 'token, image_id, kind, store, previous_status, outcome, context';
 
-type Work = Pick<LeaseRow, 'image_id' | 'kind' | 'store' | 'previous_status' | 'context'>;
+type Work = Pick<LeaseRow, 'image_id' | 'kind' | 'store' | 'previous_status' | 'context'> & {
+  /** Bytes. */
+  readonly reserved?: number | null;
+};
 
 export const leaseLost = (): ServiceError =>
   new ServiceError('Gone', 'The image was deleted meanwhile, or somebody else has taken over the work on it.');
@@ -79,6 +83,23 @@ export class Leases {
   /** Nobody has to do this work for a while. */
   async postpone(tx: Statements, token: string, milliseconds: number): Promise<void> {
     await tx.run('UPDATE image_leases SET expires_at = ? WHERE token = ?', [this.clock() + milliseconds, token]);
+  }
+
+  /** Keeps `bytes` of the project's quota for the work, or fails with `LimitExceeded`. */
+  reserve(database: Database, token: string, bytes: number, allowance: Allowance): Promise<void> {
+    return this.locked(database, token, async (tx, lease) => {
+      if (!lease || lease.outcome !== null) throw leaseLost();
+      await allowance.admit(tx, lease.kind === 'stage' ? { staging: bytes } : { storage: bytes }, token);
+      await tx.run('UPDATE image_leases SET reserved = ? WHERE token = ?', [bytes, token]);
+    });
+  }
+
+  /** Of the image that the work of `token` is on. */
+  async imageOf(database: Database, token: string): Promise<string | undefined> {
+    const [row] = await database.rows<{ image_id: string }>('SELECT image_id FROM image_leases WHERE token = ?', [
+      token,
+    ]);
+    return row?.image_id;
   }
 
   async drop(tx: Statements, token: string): Promise<void> {

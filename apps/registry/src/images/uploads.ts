@@ -11,6 +11,7 @@ import type { Database } from '../database/database.js';
 import type { Statements } from '../database/session.js';
 import { imageEvent, prepareEvent, uploadEvent, uploadFailedEvent } from '../notifications/events.js';
 import type { Outbox } from '../notifications/outbox.js';
+import type { Allowance } from '../quotas/project-quotas.js';
 import { stageHost, without } from '../imports/import-marks.js';
 import { findImage } from './find-image.js';
 import { insertLocations, saveImage } from './image-writes.js';
@@ -32,6 +33,7 @@ export class Uploads {
     image: Image,
     { store, size, named }: IncomingUpload,
     context: string | null,
+    allowance?: Allowance,
   ): Promise<Upload> {
     if (image.status !== 'queued') {
       throw new ServiceError('Conflict', `Data can be uploaded to a queued image; this one is ${image.status}.`);
@@ -45,12 +47,15 @@ export class Uploads {
     if (size !== null && size > this.sizeCap) {
       throw new ServiceError('LimitExceeded', `An image may have ${this.sizeCap} bytes, not ${size}.`);
     }
+    await allowance?.admit(tx, { uploading: 1, storage: size ?? 0 });
+    const room = size === null && allowance ? await allowance.room(tx, 'storage') : Infinity;
     const lease: Lease = await this.leases.grant(tx, {
       image_id: image.id,
       kind: 'upload',
       store,
       previous_status: null,
       context,
+      reserved: allowance ? size : null,
     });
     const saving = await this.#move(tx, image, { status: 'saving' });
     await this.outbox.add(
@@ -59,7 +64,7 @@ export class Uploads {
       imageEvent('image.update', saving),
       prepareEvent(saving, named ? store : undefined),
     );
-    return { lease, image: saving, maxSize: this.sizeCap };
+    return { lease, image: saving, maxSize: Math.min(this.sizeCap, room) };
   }
 
   finish(token: string, { location, ...facts }: StoredData): Promise<Image> {

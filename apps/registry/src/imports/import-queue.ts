@@ -8,7 +8,8 @@ import { isDuplicate } from '../database/failure.js';
 import { leaseLost } from '../images/leases.js';
 import { taskEvent } from '../notifications/events.js';
 import type { Outbox } from '../notifications/outbox.js';
-import { type ImportRow, importRows } from './import-rows.js';
+import type { ProjectQuotas } from '../quotas/project-quotas.js';
+import { type ImportRow, importRows, mine, withTask } from './import-rows.js';
 import type { StagingRows } from './staging.js';
 import { changeTask, findTask } from './task-rows.js';
 
@@ -62,6 +63,19 @@ export class ImportQueue {
       if (row) await changeTask(tx, row.task_id, { message: sentence(progress) }, new Date(now));
     });
     return { token, expiresIn: this.term };
+  }
+
+  /** Keeps room in the project's quota for `size` bytes in each store that still waits, or fails with `LimitExceeded`. */
+  async reserve(token: string, size: number, quotas: ProjectQuotas): Promise<void> {
+    const [seen] = await importRows(this.database, 'token = ?', [token]);
+    const allowance = seen && (await quotas.ofImage(this.database, seen.image_id));
+    if (!allowance) return;
+    await withTask(this.database, token, async (tx, row) => {
+      const task = mine(row, 'run');
+      const bytes = size * task.targets.filter(({ state, located }) => state !== 'failed' && !located).length;
+      await allowance.admit(tx, { storage: bytes }, token);
+      await tx.run('UPDATE import_tasks SET reserved = ? WHERE task_id = ?', [bytes, task.task_id]);
+    });
   }
 
   async release(token: string): Promise<void> {

@@ -14,6 +14,7 @@ import type { Statements } from '../database/session.js';
 import { insert } from '../images/image-writes.js';
 import { imageEvent, prepareEvent, taskEvent } from '../notifications/events.js';
 import type { Outbox } from '../notifications/outbox.js';
+import type { Allowance } from '../quotas/project-quotas.js';
 import { assertUnlocked } from './import-lock.js';
 import { importLock, saveMarked, stageHost, withProgress, without } from './import-marks.js';
 import type { ImportWork, TargetState } from './import-rows.js';
@@ -36,16 +37,26 @@ export class ImportStart {
   ) {}
 
   /** `image` is locked, and the caller may import into it. Undefined when no store is left to copy to. */
-  async begin(tx: Statements, caller: Caller, image: Image, request: ImportRequest): Promise<Task | undefined> {
+  async begin(
+    tx: Statements,
+    caller: Caller,
+    image: Image,
+    request: ImportRequest,
+    allowance?: Allowance,
+  ): Promise<Task | undefined> {
     assertReady(image, request);
     await assertUnlocked(tx, image, this.clock());
     const targets = targetsOf(image, request);
     if (targets.length === 0) return undefined;
     const staged = request.method === 'glance-direct' ? await this.#staged(tx, image) : undefined;
     const { type, method, mustSucceed, source, named, input } = request;
+    const size = staged?.data.size ?? (method === 'copy-image' ? image.size : null);
+    const reserved = allowance && size !== null ? size * targets.length : null;
+    // One that is staged is being uploaded already.
+    await allowance?.admit(tx, { uploading: method === 'glance-direct' ? 0 : 1, storage: reserved ?? 0 });
     const { roles } = caller;
     const work: ImportWork = { type, method, mustSucceed, source, named, roles, staged: staged?.data.name ?? null };
-    return this.#enqueue(tx, caller, image, { work, targets, input, host: staged?.host ?? null });
+    return this.#enqueue(tx, caller, image, { work, targets, input, host: staged?.host ?? null, reserved });
   }
 
   /** `image` is locked, and the caller may let it refer to this location. */
@@ -54,14 +65,22 @@ export class ImportStart {
     caller: Caller,
     image: Image,
     request: LocationRequest & { readonly store: string },
+    allowance?: Allowance,
   ): Promise<Task> {
     await assertUnlocked(tx, image, this.clock());
+    await allowance?.room(tx, 'storage');
     const { location, digests, hash, store, input } = request;
     const { roles } = caller;
     const source = { location, hash, ...(digests && { digests }) };
     const about = { type: 'location_import', method: 'add-location', mustSucceed: false, named: false } as const;
     const work: ImportWork = { ...about, source, roles, staged: null };
-    return this.#enqueue(tx, caller, image, { work, targets: [{ store, state: 'waiting' }], input, host: null });
+    return this.#enqueue(tx, caller, image, {
+      work,
+      targets: [{ store, state: 'waiting' }],
+      input,
+      host: null,
+      reserved: null,
+    });
   }
 
   async #enqueue(
@@ -73,11 +92,13 @@ export class ImportStart {
       targets,
       input,
       host,
+      reserved,
     }: {
       readonly work: ImportWork;
       readonly targets: readonly TargetState[];
       readonly input: JsonObject;
       readonly host: string | null;
+      readonly reserved: number | null;
     },
   ): Promise<Task> {
     const id = randomUUID();
@@ -87,7 +108,7 @@ export class ImportStart {
     await insertTask(tx, task, now);
     const context = this.outbox.contextOf(caller);
     const row = { task_id: id, image_id: image.id, owner: task.owner, token: '', expires_at: 0, created_at: +now };
-    const plan = { attempts: 0, host, duty: 'run', reason: null, context };
+    const plan = { attempts: 0, host, duty: 'run', reason: null, context, reserved };
     const json = { work: JSON.stringify(work), targets: JSON.stringify(targets) };
     await insert(tx, 'import_tasks', [{ ...row, ...plan, ...json }]);
     await this.#mark(tx, image, { id, targets, work, context });

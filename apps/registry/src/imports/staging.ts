@@ -7,6 +7,7 @@ import { insert } from '../images/image-writes.js';
 import { leaseLost, type Leases } from '../images/leases.js';
 import { imageEvent } from '../notifications/events.js';
 import type { Outbox } from '../notifications/outbox.js';
+import type { Allowance } from '../quotas/project-quotas.js';
 import { saveMarked, stageHost } from './import-marks.js';
 
 interface StagedRow {
@@ -32,6 +33,7 @@ export class StagingRows {
     image: Image,
     { host, size }: { host: string | null; size: number | null },
     context: string | null,
+    allowance?: Allowance,
   ): Promise<Staging> {
     if (image.status !== 'queued') {
       throw new ServiceError('Conflict', `Data can be staged for a queued image; this one is ${image.status}.`);
@@ -39,14 +41,17 @@ export class StagingRows {
     if (size !== null && size > this.sizeCap) {
       throw new ServiceError('LimitExceeded', `An image may have ${this.sizeCap} bytes, not ${size}.`);
     }
+    await allowance?.admit(tx, { uploading: 1, staging: size ?? 0 });
+    const room = size === null && allowance ? await allowance.room(tx, 'staging') : Infinity;
     const name = randomUUID();
     const row = { name, image_id: image.id, host, url: null, size: null, abandoned: 0, created_at: this.#time(tx) };
     await insert(tx, 'staged_data', [row]);
-    const work = { image_id: image.id, kind: 'stage', store: name, previous_status: null, context } as const;
+    const reserved = allowance ? size : null;
+    const work = { image_id: image.id, kind: 'stage', store: name, previous_status: null, context, reserved } as const;
     const lease = await this.leases.grant(tx, work);
     const properties = host === null ? image.properties : { ...image.properties, [stageHost]: host };
     const uploading = await this.#save(tx, image, { ...image, status: 'uploading', properties }, context);
-    return { lease, image: uploading, maxSize: this.sizeCap, name };
+    return { lease, image: uploading, maxSize: Math.min(this.sizeCap, room), name };
   }
 
   finish(token: string, { url, size }: { url: string; size: number }): Promise<void> {

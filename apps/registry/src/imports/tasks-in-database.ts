@@ -21,6 +21,7 @@ import type { Database } from '../database/database.js';
 import { findImage, findLocked, findVisible } from '../images/find-image.js';
 import { Leases } from '../images/leases.js';
 import { noOutbox, type Outbox } from '../notifications/outbox.js';
+import { noQuotas } from '../quotas/project-quotas.js';
 import { checkNewLocation } from './new-location.js';
 import { ImportOutcome } from './import-outcome.js';
 import { ImportQueue } from './import-queue.js';
@@ -44,6 +45,7 @@ export class TasksInDatabase implements Tasks {
     clock: () => number = Date.now,
     readonly outbox: Outbox = noOutbox,
     readonly authorization = new Authorization(),
+    readonly quotas = noQuotas,
   ) {
     const leases = new Leases(settings.uploadLeaseTime * 1000, clock);
     this.#staging = new StagingRows(database, leases, settings.imageSizeCap, outbox);
@@ -58,10 +60,11 @@ export class TasksInDatabase implements Tasks {
     incoming: { host: string | null; size: number | null },
   ): Promise<Staging> {
     const rights = await this.authorization.of(caller);
+    const allowance = await this.quotas.ofImage(this.database, imageId);
     return this.database.transaction(async (tx) => {
       const image = await findLocked(tx, rights, imageId);
       await rights.require('modify_image', seenTarget(caller, image));
-      return this.#staging.begin(tx, image, incoming, this.outbox.contextOf(caller));
+      return this.#staging.begin(tx, image, incoming, this.outbox.contextOf(caller), allowance);
     });
   }
 
@@ -80,10 +83,11 @@ export class TasksInDatabase implements Tasks {
   async beginImport(caller: Caller, imageId: string, request: ImportRequest): Promise<Task | undefined> {
     const rights = await this.authorization.of(caller);
     const rule: Rule = request.method === 'copy-image' ? 'copy_image' : 'modify_image';
+    const allowance = await this.quotas.ofImage(this.database, imageId);
     return this.database.transaction(async (tx) => {
       const image = await findLocked(tx, rights, imageId);
       await rights.require(rule, seenTarget(caller, image));
-      return this.#start.begin(tx, caller, image, request);
+      return this.#start.begin(tx, caller, image, request, allowance);
     });
   }
 
@@ -124,10 +128,11 @@ export class TasksInDatabase implements Tasks {
 
   async beginLocation(caller: Caller, imageId: string, request: LocationRequest): Promise<Task> {
     const rights = await this.authorization.of(caller);
+    const allowance = await this.quotas.ofImage(this.database, imageId);
     return this.database.transaction(async (tx) => {
       const image = await findLocked(tx, rights, imageId);
       const store = await checkNewLocation(tx, image, request, rights);
-      return this.#start.beginLocation(tx, caller, image, { ...request, store });
+      return this.#start.beginLocation(tx, caller, image, { ...request, store }, allowance);
     });
   }
 
@@ -135,7 +140,13 @@ export class TasksInDatabase implements Tasks {
     return this.#queue.claim(worker);
   }
 
-  heartbeat(token: string, duty: ClaimedTask['duty'], progress: ImportProgress | null): Promise<Lease> {
+  async heartbeat(
+    token: string,
+    duty: ClaimedTask['duty'],
+    progress: ImportProgress | null,
+    size?: number,
+  ): Promise<Lease> {
+    if (size !== undefined && this.quotas.enforced) await this.#queue.reserve(token, size, this.quotas);
     return this.#queue.heartbeat(token, duty, progress);
   }
 

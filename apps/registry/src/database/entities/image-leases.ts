@@ -18,6 +18,8 @@ export class ImageLeaseRow {
   @Varchar(10, { nullable: true }) outcome!: string | null;
   /** JSON: who asked for the work, for notifications of its end. */
   @Text({ nullable: true }) context!: string | null;
+  /** Bytes of the project's quota that are kept for the data. */
+  @Column('bigint', { nullable: true }) reserved!: number | null;
   /** Milliseconds of the epoch. */
   @Column('bigint') expiresAt!: number;
   @Time() createdAt!: string;

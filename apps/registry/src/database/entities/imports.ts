@@ -29,6 +29,8 @@ export class ImportTaskRow {
   @Text() targets!: string;
   /** JSON: who asked for it, for notifications. */
   @Text({ nullable: true }) context!: string | null;
+  /** Bytes of the project's quota that are kept for the data in all of its stores. */
+  @Column('bigint', { nullable: true }) reserved!: number | null;
 }
 
 /** Not one of Glance's tables: what lies, or may lie, in the staging area. */

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
 import { ServiceError } from '@glance/domain';
-import type { KeystoneSettings } from './keystone-options.js';
+import type { KeystoneAccount } from './keystone-account.js';
 
 /** What Keystone says of a token: the `token` of its reply (Identity API v3, "Validate and show information for token"). */
 export interface TokenFacts {
@@ -37,10 +37,10 @@ export class KeystoneClient {
   private readonly agent: http.Agent;
   private login: Promise<string> | undefined;
 
-  constructor(private readonly settings: KeystoneSettings) {
-    const { authUrl, cafile, certfile, keyfile, insecure } = settings;
-    if (!authUrl)
-      throw new ServiceError('Invalid', '[keystone_authtoken] auth_url is not set, and the flavor needs it.');
+  constructor(private readonly settings: KeystoneAccount) {
+    const { authUrl, cafile, certfile, keyfile, insecure, group } = settings;
+    if (!authUrl) throw new ServiceError('Invalid', `${group} auth_url is not set, and is needed to ask Keystone.`);
+    const read = (option: string, path: string | undefined) => readPem(`${group} ${option}`, path);
     this.base = authUrl.replace(/\/+$/, '').replace(/\/v3$/, '');
     this.agent = this.base.startsWith('https:')
       ? new https.Agent({
@@ -56,17 +56,19 @@ export class KeystoneClient {
   /** What Keystone knows of `token`, or undefined if it does not accept it. `allowExpired`: also one that ran out lately. */
   async validate(token: string, allowExpired: boolean): Promise<TokenFacts | undefined> {
     const path = `/v3/auth/tokens?nocatalog${allowExpired ? '&allow_expired=1' : ''}`;
+    const headers = { 'x-subject-token': token, 'openstack-identity-access-rules': '1' };
+    return (await this.get<{ token: TokenFacts }>(path, headers))?.token;
+  }
+
+  /** The JSON at `path` (`/v3/…`), asked for as the service; undefined if there is no such thing. */
+  async get<T>(path: string, headers: Record<string, string> = {}): Promise<T | undefined> {
     for (const again of [true, false]) {
       const own = (this.login ??= this.logIn());
-      const reply = await this.request('GET', path, {
-        'x-auth-token': await own,
-        'x-subject-token': token,
-        'openstack-identity-access-rules': '1',
-      });
-      if (reply.status === 200) return (JSON.parse(reply.body) as { token: TokenFacts }).token;
+      const reply = await this.request('GET', path, { ...headers, 'x-auth-token': await own });
+      if (reply.status === 200) return JSON.parse(reply.body) as T;
       if (reply.status === 404) return undefined;
       // Our own token ran out: log in once more.
-      if (reply.status !== 401 || !again) throw down(new Error(`Keystone answered ${reply.status} to a validation.`));
+      if (reply.status !== 401 || !again) throw down(new Error(`Keystone answered ${reply.status} to the service.`));
       if (this.login === own) this.login = undefined;
     }
     return undefined;
@@ -82,7 +84,7 @@ export class KeystoneClient {
       const token = reply.headers['x-subject-token'];
       if (reply.status !== 201 || typeof token !== 'string') {
         throw down(
-          new Error(`Keystone answered ${reply.status} to the service’s own login: check [keystone_authtoken].`),
+          new Error(`Keystone answered ${reply.status} to the service’s own login: check ${this.settings.group}.`),
         );
       }
       return token;
@@ -104,10 +106,12 @@ export class KeystoneClient {
       ...(s.userId ? { id: s.userId } : { name: s.username, domain: domain(s.userDomainId, s.userDomainName) }),
       password: s.password,
     };
+    const identity = { methods: ['password'], password: { user } };
+    if (s.systemScope) return { identity, scope: { system: { [s.systemScope]: true } } };
     const project = s.projectId
       ? { id: s.projectId }
       : { name: s.projectName, domain: domain(s.projectDomainId, s.projectDomainName) };
-    return { identity: { methods: ['password'], password: { user } }, scope: { project } };
+    return { identity, scope: { project } };
   }
 
   private async request(method: string, path: string, headers: Record<string, string>, body?: string): Promise<Reply> {
@@ -143,11 +147,11 @@ export class KeystoneClient {
   }
 }
 
-function read(option: string, path: string | undefined): Buffer | undefined {
+function readPem(option: string, path: string | undefined): Buffer | undefined {
   if (!path) return undefined;
   try {
     return readFileSync(path);
   } catch (error) {
-    throw new ServiceError('Invalid', `[keystone_authtoken] ${option}: ${(error as Error).message}`);
+    throw new ServiceError('Invalid', `${option}: ${(error as Error).message}`);
   }
 }

@@ -1,0 +1,1 @@
+export { KeystoneClient } from './keystone-client.js';

@@ -1,0 +1,2 @@
+export { type AccessRule, KeystoneClient, type TokenFacts } from './keystone-client.js';
+export type { KeystoneAccount } from './keystone-account.js';

@@ -1,0 +1,131 @@
+import { readFileSync } from 'node:fs';
+import http from 'node:http';
+import https from 'node:https';
+import { ServiceError } from '@glance/domain';
+const down = (cause) => new ServiceError('Unavailable', 'The identity service does not answer. Try again.', {}, { cause });
+/** Talks to Keystone v3 as the service's own user. Fails with `Unavailable` when Keystone does not answer. */
+export class KeystoneClient {
+    settings;
+    base;
+    agent;
+    login;
+    constructor(settings) {
+        this.settings = settings;
+        const { authUrl, cafile, certfile, keyfile, insecure, group } = settings;
+        if (!authUrl)
+            throw new ServiceError('Invalid', `${group} auth_url is not set, and is needed to ask Keystone.`);
+        const read = (option, path) => readPem(`${group} ${option}`, path);
+        this.base = authUrl.replace(/\/+$/, '').replace(/\/v3$/, '');
+        this.agent = this.base.startsWith('https:')
+            ? new https.Agent({
+                keepAlive: true,
+                rejectUnauthorized: !insecure,
+                ca: read('cafile', cafile),
+                cert: read('certfile', certfile),
+                key: read('keyfile', keyfile),
+            })
+            : new http.Agent({ keepAlive: true });
+    }
+    /** What Keystone knows of `token`, or undefined if it does not accept it. `allowExpired`: also one that ran out lately. */
+    async validate(token, allowExpired) {
+        const path = `/v3/auth/tokens?nocatalog${allowExpired ? '&allow_expired=1' : ''}`;
+        const headers = { 'x-subject-token': token, 'openstack-identity-access-rules': '1' };
+        return (await this.get(path, headers))?.token;
+    }
+    /** The JSON at `path` (`/v3/…`), asked for as the service; undefined if there is no such thing. */
+    async get(path, headers = {}) {
+        for (const again of [true, false]) {
+            const own = (this.login ??= this.logIn());
+            const reply = await this.request('GET', path, { ...headers, 'x-auth-token': await own });
+            if (reply.status === 200)
+                return JSON.parse(reply.body);
+            if (reply.status === 404)
+                return undefined;
+            // Our own token ran out: log in once more.
+            if (reply.status !== 401 || !again)
+                throw down(new Error(`Keystone answered ${reply.status} to the service.`));
+            if (this.login === own)
+                this.login = undefined;
+        }
+        return undefined;
+    }
+    close() {
+        this.agent.destroy();
+    }
+    async logIn() {
+        try {
+            const reply = await this.request('POST', '/v3/auth/tokens', {}, JSON.stringify({ auth: this.credentials() }));
+            const token = reply.headers['x-subject-token'];
+            if (reply.status !== 201 || typeof token !== 'string') {
+                throw down(new Error(`Keystone answered ${reply.status} to the service’s own login: check ${this.settings.group}.`));
+            }
+            return token;
+        }
+        catch (error) {
+            this.login = undefined;
+            throw error;
+        }
+    }
+    credentials() {
+        const s = this.settings;
+        if (s.authType === 'v3applicationcredential') {
+            const { applicationCredentialId: id, applicationCredentialSecret: secret } = s;
+            return { identity: { methods: ['application_credential'], application_credential: { id, secret } } };
+        }
+        const domain = (id, name) => id ? { id } : name ? { name } : { id: 'default' };
+        const user = {
+            ...(s.userId ? { id: s.userId } : { name: s.username, domain: domain(s.userDomainId, s.userDomainName) }),
+            password: s.password,
+        };
+        const identity = { methods: ['password'], password: { user } };
+        if (s.systemScope)
+            return { identity, scope: { system: { [s.systemScope]: true } } };
+        const project = s.projectId
+            ? { id: s.projectId }
+            : { name: s.projectName, domain: domain(s.projectDomainId, s.projectDomainName) };
+        return { identity, scope: { project } };
+    }
+    async request(method, path, headers, body) {
+        for (let attempt = 0;; attempt++) {
+            try {
+                const reply = await this.once(method, path, headers, body);
+                if (reply.status < 500)
+                    return reply;
+                if (attempt >= this.settings.httpRequestMaxRetries)
+                    throw new Error(`Keystone answered ${reply.status}.`);
+            }
+            catch (error) {
+                if (attempt >= this.settings.httpRequestMaxRetries)
+                    throw down(error);
+            }
+        }
+    }
+    once(method, path, headers, body) {
+        const { promise, resolve, reject } = Promise.withResolvers();
+        const url = new URL(this.base + path);
+        const send = url.protocol === 'https:' ? https.request : http.request;
+        const signal = AbortSignal.timeout(this.settings.httpConnectTimeout * 1000);
+        const json = body === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
+        const request = send(url, { method, headers: { ...headers, ...json }, agent: this.agent, signal }, (response) => {
+            const chunks = [];
+            response.on('data', (chunk) => chunks.push(chunk));
+            response.on('error', reject);
+            response.on('end', () => {
+                resolve({ status: response.statusCode, headers: response.headers, body: Buffer.concat(chunks).toString() });
+            });
+        });
+        request.on('error', reject);
+        request.end(body);
+        return promise;
+    }
+}
+function readPem(option, path) {
+    if (!path)
+        return undefined;
+    try {
+        return readFileSync(path);
+    }
+    catch (error) {
+        throw new ServiceError('Invalid', `${option}: ${error.message}`);
+    }
+}
