@@ -1,1 +1,0 @@
-export { KeystoneClient } from './keystone-client.js';
