@@ -36,7 +36,7 @@ const rules: Readonly<Record<string, Rule>> = {
   // The only one that knows HTTP.
   'apps/api': {
     may: ['domain', 'config', 'keystone', 'rpc', 'store', 'format'],
-    packages: [nest, /^@nestjs\/platform-fastify$/, /^fastify$/],
+    packages: [nest, /^@nestjs\/platform-fastify$/, /^fastify$/, /^yauzl$/],
   },
   // The programs: the only place where the apps meet.
   'apps/glance': {

@@ -2,6 +2,7 @@ import { type Config, declare, flag, integer, list, text, type ValuesOf } from '
 import { keystoneOptions, type KeystoneSettings } from './identity/keystone-options.js';
 import { importMethods } from '@glance/domain';
 import { downloadOptions, importFilterOptions } from './imports/download/download-options.js';
+import { pluginDeclarations, type PluginSettings } from './imports/plugins/plugin-options.js';
 import { isDigestAlgorithm } from '@glance/store';
 
 /** Options of the HTTP front door. */
@@ -145,6 +146,7 @@ const merged = [
   importOptions,
   importFilterOptions,
   downloadOptions,
+  ...pluginDeclarations,
   taskPoolOptions,
   imageFormatOptions,
   proxyOptions,
@@ -160,6 +162,7 @@ export type ApiSettings = ValuesOf<typeof apiOptions> &
   ValuesOf<typeof importOptions> &
   ValuesOf<typeof importFilterOptions> &
   ValuesOf<typeof downloadOptions> &
+  PluginSettings &
   ValuesOf<typeof taskPoolOptions> &
   ValuesOf<typeof imageFormatOptions> &
   ValuesOf<typeof proxyOptions> &

@@ -13,7 +13,10 @@ export interface Inspection {
 type FormatSettings = Pick<ApiSettings, 'requireImageFormatMatch' | 'gptSafetyChecksNonfatal'>;
 
 /** Says how the bytes of an image are looked at while they arrive. */
-export function inspectImage(settings: FormatSettings, logger: Logger): (image: Image) => Inspection {
+export function inspectImage(
+  settings: FormatSettings,
+  logger: Logger,
+): (image: Pick<Image, 'id' | 'diskFormat' | 'containerFormat'>) => Inspection {
   return (image) => {
     // Glance: what is wrapped in another container is not looked into.
     if (image.containerFormat !== 'bare' || image.diskFormat === null) return noInspection;

@@ -6,6 +6,7 @@ import { AddressGuard, WebClient } from '@glance/store';
 import { UrlFilter } from './download/url-filter.js';
 import { webSources } from './download/web-source.js';
 import { ImportEngine } from './import-engine.js';
+import { importPlugins } from './plugins/import-plugins.js';
 import { Scratch } from './scratch.js';
 import { importSources } from './sources.js';
 import { StagingArea } from './staging-area.js';
@@ -33,6 +34,7 @@ export function startImports(settings: ApiSettings, parts: ApiParts, traffic: Tr
   });
   const { webDownloadRetries: retries, webDownloadDeadline: deadline } = settings;
   const web = webSources(client, { retries, deadline: deadline * 1000, pause: 1_000 });
+  const inspect = inspectImage(settings, logger);
   const engine = new ImportEngine({
     tasks,
     stores,
@@ -43,9 +45,9 @@ export function startImports(settings: ApiSettings, parts: ApiParts, traffic: Tr
     poolSize: settings.taskPoolThreads,
     hashAlgorithm: settings.hashingAlgorithm,
     httpRetries: settings.httpRetries,
-    inspect: inspectImage(settings, logger),
+    inspect,
     sourceOf: importSources({ stores, staging, web }),
-    plugins: [],
+    plugins: importPlugins(settings, { inspect }),
     scratch: new Scratch(parts.staging.scratchDirectory),
   });
   return { staging, engine, filter };
