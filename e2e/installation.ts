@@ -36,8 +36,15 @@ export interface Installation {
   readonly databaseUrl: string;
   readonly storeDirectory: string;
   readonly configFile: string;
-  /** Makes a process, and does not start it. `settings` are for the group [DEFAULT] of this one only. */
-  part(program: Program, settings?: Readonly<Record<string, string | number>>): Promise<Part>;
+  /**
+   * Makes a process, and does not start it. `settings` are for the group [DEFAULT] of this one only, and so is its
+   * further `environment`.
+   */
+  part(
+    program: Program,
+    settings?: Readonly<Record<string, string | number>>,
+    environment?: Readonly<Record<string, string>>,
+  ): Promise<Part>;
   /** The processes that were made. */
   readonly parts: readonly Part[];
   /** Kills all processes; their data is gone. */
@@ -93,8 +100,8 @@ export async function install({
     storeDirectory,
     configFile,
     parts,
-    async part(program, own = {}) {
-      const part = await makePart(program, configFile, own, release);
+    async part(program, own = {}, environment = {}) {
+      const part = await makePart(program, { configFile, settings: own, environment, release });
       parts.push(part);
       return part;
     },
@@ -108,9 +115,17 @@ export async function install({
 
 async function makePart(
   program: Program,
-  configFile: string,
-  settings: Readonly<Record<string, string | number>>,
-  release: string,
+  {
+    configFile,
+    settings,
+    environment,
+    release,
+  }: {
+    readonly configFile: string;
+    readonly settings: Readonly<Record<string, string | number>>;
+    readonly environment: Readonly<Record<string, string>>;
+    readonly release: string;
+  },
 ): Promise<Part> {
   const [port, adminPort] = await Promise.all([freePort(), freePort()]);
   const options = Object.entries({ bind_port: port, admin_port: adminPort, ...settings });
@@ -129,7 +144,7 @@ async function makePart(
       process = await startProcess({
         command: join(directory, 'bin', program),
         args: ['--config-file', configFile, ...(program === 'glance-scrubber' ? ['-D'] : [])],
-        env: { ...globalThis.process.env, ...env },
+        env: { ...globalThis.process.env, ...env, ...environment },
         ready: () => says(adminUrl, until),
         patience: 60_000,
       });

@@ -17,6 +17,7 @@ import type { Stores } from '@glance/store';
 import { adminOptions, type Check, openAdminPort } from './admin-port.js';
 import type { Running } from './program.js';
 import { registryParts } from './registry-parts.js';
+import { seldom } from './seldom.js';
 
 /** The broker of `transport_url`; undefined when calls are to stay in this process. */
 export function remoteBroker(config: Config, logger: Logger): Broker | undefined {
@@ -35,14 +36,24 @@ export function brokerCheck(broker: Broker): Check {
   };
 }
 
-/** What a process that asks the registry needs: `registry` if that runs in the same process. */
-export function registryChecks(broker: Broker, registry: Registry | undefined): Readonly<Record<string, Check>> {
+/** What a registry needs. A look at the whole schema is many statements. */
+export function databaseChecks(registry: Registry): Readonly<Record<string, Check>> {
+  return { database: () => registry.check(), schema: seldom(60_000, () => registry.checkSchema()) };
+}
+
+/** What a process needs that asks the registry, itself if `registry` runs in it, and stores. */
+export function serviceChecks(
+  broker: Broker,
+  registry: Registry | undefined,
+  stores: Stores,
+): Readonly<Record<string, Check>> {
   return {
     broker: brokerCheck(broker),
     async registry() {
       if (!(await broker.reaches(IMAGES))) throw new Error('none takes calls');
     },
-    ...(registry && { database: () => registry.check() }),
+    store: seldom(10_000, () => stores.get(stores.defaultId).check()),
+    ...(registry && databaseChecks(registry)),
   };
 }
 
@@ -87,7 +98,7 @@ export async function startService(parts: ServiceParts): Promise<RunningService>
     await close();
     throw error;
   });
-  admin.started(registryChecks(broker, registry));
+  admin.started(serviceChecks(broker, registry, stores));
   return {
     url: running.url,
     async stop() {

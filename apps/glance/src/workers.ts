@@ -1,4 +1,4 @@
-import cluster from 'node:cluster';
+import cluster, { type Worker } from 'node:cluster';
 import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import type { Logger } from '@glance/domain';
@@ -7,6 +7,29 @@ import type { Running } from './program.js';
 
 /** Milliseconds before a worker that died is replaced, so that one that cannot start does not keep the machine busy. */
 const pause = 1000;
+
+/** Milliseconds between two signs of life of a worker, and how often one may be missing. */
+const heartbeat = 1000;
+const missed = 30;
+
+/** In a worker: lets the process that started it see that the event loop turns. */
+export function showLife(): void {
+  setInterval(() => process.send?.('alive'), heartbeat).unref();
+}
+
+/** Kills a worker whose event loop does not turn any more: it holds connections that it does not serve. */
+function watch(worker: Worker, logger: Logger): void {
+  let silent = 0;
+  worker.on('message', () => (silent = 0));
+  // Counted in turns of this loop, not by the clock: a machine that slept has not made anybody miss anything.
+  const timer = setInterval(() => {
+    if (++silent < missed) return;
+    clearInterval(timer);
+    logger.error(`Worker ${worker.process.pid} has not reacted for ${missed} seconds and is killed.`);
+    worker.process.kill('SIGKILL');
+  }, heartbeat);
+  worker.once('exit', () => clearInterval(timer));
+}
 
 /** How many processes serve requests. */
 export function workerCount(configured: number | undefined, database: DatabaseSettings): number {
@@ -20,6 +43,7 @@ export function startWorkers(count: number, logger: Logger): Running {
   const timers = new Set<NodeJS.Timeout>();
   const start = (): void => {
     const worker = cluster.fork();
+    watch(worker, logger);
     worker.once('exit', (code, signal) => {
       if (stopping) return;
       logger.error(`Worker ${worker.process.pid} ended (code ${code}, signal ${signal}); another takes its place.`);

@@ -42,6 +42,8 @@ export interface RegistryParts {
 export interface Registry {
   /** Fails with `Unavailable` if the database does not answer. */
   check(): Promise<void>;
+  /** Fails with `Conflict`, and says what to do, if the schema has become one that it cannot work with. */
+  checkSchema(): Promise<void>;
   /** Lets running calls end, then closes the database. The broker stays open. */
   close(): Promise<void>;
 }
@@ -86,6 +88,7 @@ export async function startRegistry(
       async check() {
         await database.rows('SELECT 1');
       },
+      checkSchema: () => assertUsable(database),
       async close() {
         await relay?.close();
         await application.close();

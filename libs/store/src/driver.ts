@@ -39,7 +39,10 @@ export interface Readers {
  */
 export interface StoreDriver {
   readonly capabilities: StoreCapabilities;
-  /** Proves that the configured place can be used, and makes it ready. */
+  /**
+   * Proves that the configured place can be used, and makes it ready. Called again to see whether it still can: then
+   * nothing is made that has gone.
+   */
   open(): Promise<void>;
   /**
    * Stores `data` under `id` and answers with its location URL, once the bytes are durable. All or nothing: when it

@@ -54,6 +54,12 @@ export class Store {
     await this.#readiness.reach();
   }
 
+  /** Proves that the place can be used now, whatever it was before. */
+  async check(): Promise<void> {
+    if (this.#readiness.reached) await this.#driver.open().catch(fail);
+    else await this.open();
+  }
+
   async close(): Promise<void> {
     await this.#driver.close().catch(fail);
   }

@@ -11,7 +11,7 @@ import { remoteBroker, startService } from '../service.js';
 import { stagingDeclarations, stagingPlace } from '../staging.js';
 import { openStores, storePlaces } from '../stores.js';
 import { version } from '../version.js';
-import { startWorkers, workerCount } from '../workers.js';
+import { showLife, startWorkers, workerCount } from '../workers.js';
 
 const program: Program = {
   name: 'glance-api',
@@ -32,7 +32,9 @@ const program: Program = {
 async function body(context: Context): Promise<Running> {
   const { config, log } = context;
   const count = workerCount(config.read(processOptions).workers, config.read(databaseOptions));
-  return cluster.isPrimary && count > 1 ? startWorkers(count, log) : serve(context);
+  if (cluster.isPrimary && count > 1) return startWorkers(count, log);
+  if (cluster.isWorker) showLife();
+  return serve(context);
 }
 
 async function serve({ config, log }: Context): Promise<Running> {

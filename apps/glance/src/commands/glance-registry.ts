@@ -4,7 +4,7 @@ import { adminOptions, openAdminPort } from '../admin-port.js';
 import { messagingDeclarations, registryDeclarations } from '../config.js';
 import { runProgram } from '../program.js';
 import { registryParts } from '../registry-parts.js';
-import { brokerCheck, remoteBroker } from '../service.js';
+import { brokerCheck, databaseChecks, remoteBroker } from '../service.js';
 import { version } from '../version.js';
 
 const program: Program = {
@@ -20,7 +20,7 @@ await runProgram(program, async ({ config, log }) => {
   if (!broker) throw new Error('[DEFAULT] transport_url is not set: nobody could reach this process.');
   const admin = await openAdminPort(config.read(adminOptions));
   const registry = await startRegistry(registryParts(config), broker, log);
-  admin.started({ broker: brokerCheck(broker), database: () => registry.check() });
+  admin.started({ broker: brokerCheck(broker), ...databaseChecks(registry) });
   log.info('Serving the registry.');
   return {
     async stop() {

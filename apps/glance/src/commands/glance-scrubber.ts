@@ -7,7 +7,7 @@ import { adminOptions, openAdminPort } from '../admin-port.js';
 import { messagingDeclarations, registryDeclarations } from '../config.js';
 import { type Context, runProgram, type Running } from '../program.js';
 import { registryParts } from '../registry-parts.js';
-import { registryChecks, remoteBroker } from '../service.js';
+import { remoteBroker, serviceChecks } from '../service.js';
 import { openStores, storePlaces } from '../stores.js';
 import { version } from '../version.js';
 
@@ -37,7 +37,7 @@ async function body({ config, log }: Context): Promise<Running | number> {
   if (daemon) {
     const admin = await openAdminPort(config.read(adminOptions));
     const scrubber = await startScrubber(wakeupTime * 1000, parts);
-    admin.started(registryChecks(broker, registry));
+    admin.started(serviceChecks(broker, registry, stores));
     return {
       async stop() {
         admin.stopping();

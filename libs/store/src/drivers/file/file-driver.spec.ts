@@ -60,6 +60,18 @@ describe('the directory of a file store', () => {
     await expect(write).rejects.toMatchObject({ code: 'StoreUnavailable' });
   });
 
+  it('is not made again by a look whether it is still there, and is found when it is back', async () => {
+    const images = join(directory, 'images');
+    const store = new Store(driver({ directory: images }));
+    await store.check();
+    await rm(images, { recursive: true });
+    await expect(store.check()).rejects.toThrow('filesystem_store_datadir');
+    expect(await readdir(directory)).toEqual([]);
+    await mkdir(images);
+    await store.check();
+    expect(await readdir(images)).toEqual([]);
+  });
+
   it('may have a name that URLs must encode', async () => {
     const odd = join(directory, 'a b%41#?é');
     await mkdir(odd);

@@ -30,6 +30,7 @@ export interface FileDriverSettings {
 export class FileDriver implements StoreDriver {
   readonly capabilities = { write: true, delete: true, seek: true };
   readonly #settings: FileDriverSettings;
+  #made = false;
 
   constructor(settings: FileDriverSettings) {
     this.#settings = settings;
@@ -39,9 +40,11 @@ export class FileDriver implements StoreDriver {
     const { directory } = this.#settings;
     const probe = join(directory, `.probe-${randomUUID()}`);
     try {
-      await mkdir(directory, { recursive: true });
+      // Only once: a directory that is gone later was on a file system that is away.
+      if (!this.#made) await mkdir(directory, { recursive: true });
       await mkdir(probe);
       await rmdir(probe);
+      this.#made = true;
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       const message = `filesystem_store_datadir must be a directory that can be written to; "${directory}" is not (${code}).`;
