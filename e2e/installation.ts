@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Mariadb, startMariadb } from '../tools/services/mariadb.js';
 import { freePort } from '../tools/services/ports.js';
@@ -56,6 +56,8 @@ export interface InstallationOptions {
   readonly settings?: Readonly<Record<string, string | number>>;
   /** How the processes reach the servers, where it is not straight. */
   readonly through?: (kind: 'broker' | 'database', url: string) => Promise<string>;
+  /** A file of further groups, such as stores. */
+  readonly more?: string;
   /** The directory of the programs, if they are not those of this tree. */
   readonly release?: string;
 }
@@ -64,6 +66,7 @@ export interface InstallationOptions {
 export async function install({
   settings = {},
   through = async (_, url) => url,
+  more,
   release = root,
 }: InstallationOptions = {}): Promise<Installation> {
   const directory = scratchDirectory('disk');
@@ -89,6 +92,7 @@ export async function install({
     'stores = file',
     'default_store = file',
     `filesystem_store_datadir = ${storeDirectory}`,
+    ...(more === undefined ? [] : [readFileSync(more, 'utf8')]),
   ];
   writeFileSync(configFile, `${lines.join('\n')}\n`);
   await run(join(release, 'bin/glance-manage'), ['--config-file', configFile, 'db', 'sync']);
