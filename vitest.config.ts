@@ -13,6 +13,7 @@ const slow = [
   'e2e/long-outages.spec.ts',
   'e2e/killed-imports.spec.ts',
   'e2e/backup.spec.ts',
+  'tools/deploy/images.spec.ts',
   'e2e/hung-worker.spec.ts',
   'e2e/rolling-upgrade.spec.ts',
 ];
