@@ -18,6 +18,9 @@ const slow = [
   'e2e/rolling-upgrade.spec.ts',
 ];
 
+// OpenStack's own suite; `npm run e2e:tempest`.
+const tempest = 'e2e/tempest.spec.ts';
+
 const e2e = {
   globalSetup: ['tools/services/global-setup.ts'],
   fileParallelism: false,
@@ -42,7 +45,8 @@ export default defineConfig({
         },
       },
       { ...shared, test: { name: 'slow', include: slow, testTimeout: 300_000, hookTimeout: 120_000 } },
-      { ...shared, test: { name: 'e2e', include: ['e2e/**/*.spec.ts'], exclude: slow, ...e2e } },
+      { ...shared, test: { name: 'e2e', include: ['e2e/**/*.spec.ts'], exclude: [...slow, tempest], ...e2e } },
+      { ...shared, test: { name: 'tempest', include: [tempest], ...e2e } },
       {
         ...shared,
         // The same, against api, registry and scrubber as processes of their own.

@@ -1,4 +1,5 @@
 import { type Config, declare, flag, integer, list, text, type ValuesOf } from '@glance/config';
+import { corsOptions, type CorsSettings } from './http/cors-options.js';
 import { keystoneOptions, type KeystoneSettings } from './identity/keystone-options.js';
 import { importMethods } from '@glance/domain';
 import { downloadOptions, importFilterOptions } from './imports/download/download-options.js';
@@ -155,7 +156,7 @@ const merged = [
 ] as const;
 
 /** The declarations that `ApiSettings` is made of. */
-export const apiDeclarations = [...merged, keystoneOptions] as const;
+export const apiDeclarations = [...merged, keystoneOptions, corsOptions] as const;
 
 /** All that can be set about the api. */
 export type ApiSettings = ValuesOf<typeof apiOptions> &
@@ -168,6 +169,7 @@ export type ApiSettings = ValuesOf<typeof apiOptions> &
   ValuesOf<typeof proxyOptions> &
   ValuesOf<typeof pipelineOptions> &
   ValuesOf<typeof healthOptions> & {
+    readonly cors: CorsSettings;
     /** Needed for the flavors with Keystone only. */
     readonly keystone?: KeystoneSettings;
   };
@@ -175,5 +177,8 @@ export type ApiSettings = ValuesOf<typeof apiOptions> &
 /** The api's settings, which stand in several groups. */
 export function readApiSettings(config: Config): ApiSettings {
   const values = merged.map((declaration) => config.read(declaration));
-  return Object.assign({ keystone: config.read(keystoneOptions) }, ...values) as ApiSettings;
+  return Object.assign(
+    { keystone: config.read(keystoneOptions), cors: config.read(corsOptions) },
+    ...values,
+  ) as ApiSettings;
 }

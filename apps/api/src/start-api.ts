@@ -6,6 +6,7 @@ import type { ApiSettings } from './config.js';
 import { versionDocument, versionSegments } from './discovery/versions.js';
 import { baseUrl } from './http/base-url.js';
 import { ErrorFilter } from './http/error-filter.js';
+import { cors } from './http/cors.js';
 import { everyRequest } from './http/every-request.js';
 import { deferContinue } from './http/expect-continue.js';
 import { malformedRequest } from './http/malformed-request.js';
@@ -52,6 +53,7 @@ export async function startApi(settings: ApiSettings, parts: ApiParts): Promise<
     traffic,
     logger: parts.logger,
     maxRequestIdLength: settings.maxRequestIdLength,
+    cors: cors(settings.cors),
     keepAlive: settings.httpKeepalive,
   });
   deferContinue(instance.server);

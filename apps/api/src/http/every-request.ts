@@ -18,6 +18,8 @@ export interface EveryRequestParts {
   readonly traffic: Traffic;
   readonly logger: Logger;
   readonly maxRequestIdLength: number;
+  /** Adds what browsers want to know. */
+  readonly cors: (request: FastifyRequest, reply: FastifyReply) => void;
   /** Whether connections stay open for more. */
   readonly keepAlive: boolean;
 }
@@ -29,11 +31,12 @@ const withoutBody = new Set(['GET', 'HEAD', 'DELETE']);
  * `/v2/` needs a caller, whether or not there is such a route; the rest (versions, health) is open.
  */
 export function everyRequest(fastify: FastifyInstance, parts: EveryRequestParts): void {
-  const { identity, traffic, maxRequestIdLength, keepAlive } = parts;
+  const { identity, traffic, maxRequestIdLength, keepAlive, cors } = parts;
   fastify.decorateRequest('caller');
   // A hook and not a guard: it also stands before paths and methods that nobody serves.
   fastify.addHook('onRequest', (request, reply, done) => {
     watch(request, reply, parts);
+    cors(request, reply);
     if (!keepAlive || traffic.leaving) reply.raw.shouldKeepAlive = false;
     const api = request.url.startsWith('/v2/');
     // Glance: version documents and the health check bear no request id.

@@ -47,6 +47,14 @@ export function testSettings(changes: Partial<ApiSettings> = {}): ApiSettings {
     gptSafetyChecksNonfatal: [],
     enableProxyHeadersParsing: false,
     flavor: undefined,
+    cors: {
+      allowedOrigin: [],
+      allowCredentials: true,
+      exposeHeaders: ['X-OpenStack-Request-ID'],
+      maxAge: 3600,
+      allowMethods: ['GET', 'PUT', 'POST', 'DELETE', 'PATCH'],
+      allowHeaders: ['X-Auth-Token'],
+    },
     disableByFilePath: '/nonexistent/healthcheck_disable',
     ...changes,
   };
