@@ -13,6 +13,7 @@ import type { ErrorFilter } from './http/error-filter.js';
 import type { Traffic } from './http/traffic.js';
 import type { Identity } from './identity/identity.js';
 import { ActionsController } from './images/actions.controller.js';
+import { DeletedImagesController } from './images/deleted-images.controller.js';
 import { ImageDataController } from './images/image-data.controller.js';
 import { ImageData } from './images/image-data.js';
 import { ImageSharing } from './images/image-sharing.js';
@@ -104,6 +105,7 @@ export class ApiModule {
         TagsController,
         TasksController,
         ActionsController,
+        DeletedImagesController,
         NamespacesController,
         PropertiesController,
         ObjectsController,

@@ -1,4 +1,4 @@
-import { declare, flag, integer, type ValuesOf } from '@glance/config';
+import { declare, flag, integer, text, type ValuesOf } from '@glance/config';
 
 export const scrubberOptions = declare('DEFAULT', {
   wakeup_time: integer({ default: 300, min: 0, help: 'Seconds between two runs of a scrubber that runs as a daemon.' }),
@@ -19,6 +19,12 @@ export const daemonOptions = declare('DEFAULT', {
     default: false,
     short: 'D',
     help: 'Keep running and wake up every wakeup_time seconds; otherwise run once.',
+  }),
+  restore: text({
+    cli: true,
+    help:
+      'Id of a deleted image that is to be brought back, with its data, properties, tags and members; then nothing else ' +
+      'is done. Possible until the scrubber has begun to erase it.',
   }),
 });
 

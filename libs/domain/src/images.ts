@@ -48,6 +48,18 @@ export type DueWork =
       readonly lease: Lease;
     };
 
+/** A deleted image whose data is still there. */
+export interface DeletedImage {
+  readonly id: string;
+  readonly name: string | null;
+  readonly owner: string | null;
+  /** Bytes. */
+  readonly size: number | null;
+  readonly deletedAt: string;
+  /** When its data goes, at the earliest. */
+  readonly goesAt: string;
+}
+
 /** By the name of a limit: what is used of it, and what may be; -1 is no limit. Sizes are in MiB. */
 export type Usage = Readonly<Record<string, { readonly usage: number; readonly limit: number }>>;
 
@@ -103,6 +115,13 @@ export interface Images {
 
   /** The image is gone for everybody; its data is to be erased by whoever holds the lease. */
   beginDelete(caller: Caller, id: string): Promise<Deletion>;
+  /** Deleted images that can be restored, the oldest first: those of the caller's project, all for an administrator. */
+  listDeleted(caller: Caller, page: { limit: number; marker?: string }): Promise<readonly DeletedImage[]>;
+  /**
+   * pending_delete → what it was, with all that belonged to it. `NotFound` unless it can be, `Conflict` once somebody
+   * has begun to erase it. `caller` null: whoever runs the service.
+   */
+  restore(caller: Caller | null, id: string): Promise<Image>;
   /**
    * One of several locations is gone for everybody; the rest is as with `beginDelete`. By its position, or by the name
    * of its store.
@@ -140,6 +159,8 @@ export const IMAGES = defineContract<Images>('images', {
   finishDownload: { timeout: 10_000, idempotent: false },
   beginDelete: { timeout: 30_000, idempotent: false },
   beginRemoveLocation: { timeout: 30_000, idempotent: false },
+  listDeleted: { timeout: 30_000, idempotent: true },
+  restore: { timeout: 30_000, idempotent: false },
   finishDelete: { timeout: 30_000, idempotent: true },
   cancelDelete: { timeout: 30_000, idempotent: true },
   claimDue: { timeout: 30_000, idempotent: false },

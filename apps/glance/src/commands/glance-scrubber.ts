@@ -31,8 +31,18 @@ async function body({ config, log }: Context): Promise<Running | number> {
     await stores.close();
   };
   const { scrubPoolSize: poolSize, wakeupTime } = config.read(scrubberOptions);
-  const { daemon } = config.read(daemonOptions);
-  const parts = { images: remote(IMAGES, broker), stores, logger: log, poolSize, scope: 'all' } as const;
+  const { daemon, restore } = config.read(daemonOptions);
+  const images = remote(IMAGES, broker);
+  if (restore !== undefined) {
+    try {
+      const { id, status, locations } = await images.restore(null, restore);
+      process.stdout.write(`The image ${id} is ${status} again, with ${locations.length} location(s).\n`);
+      return 0;
+    } finally {
+      await close();
+    }
+  }
+  const parts = { images, stores, logger: log, poolSize, scope: 'all' } as const;
 
   if (daemon) {
     const admin = await openAdminPort(config.read(adminOptions));

@@ -1,4 +1,5 @@
 import { CachedImageRow, NodeReferenceRow } from './entities/cached-images.js';
+import { DelayedDeletionRow } from './entities/delayed-deletions.js';
 import { ImageLeaseRow } from './entities/image-leases.js';
 import { ImageLocationRow, ImageMemberRow, ImagePropertyRow, ImageRow, ImageTagRow } from './entities/images.js';
 import { ImportHostRow, ImportTaskRow, StagedDataRow } from './entities/imports.js';
@@ -35,6 +36,7 @@ const ownEntities = [
   StagedDataRow,
   ImportHostRow,
   QuotaProjectRow,
+  DelayedDeletionRow,
 ];
 
 export const entities = [...glanceEntities, ...ownEntities];

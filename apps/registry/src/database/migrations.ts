@@ -1,3 +1,4 @@
+import { CreateDelayedDeletions1732300000040 } from './migrations/create-delayed-deletions.js';
 import { CreateGlanceSchema1732300000000 } from './migrations/create-glance-schema.js';
 import { CreateImageLeases1732300000001 } from './migrations/create-image-leases.js';
 import { CreateImports1732300000010 } from './migrations/create-imports.js';
@@ -13,6 +14,7 @@ export const migrations = [
   CreateImports1732300000010,
   CreateListIndexes1732300000020,
   CreateQuotas1732300000030,
+  CreateDelayedDeletions1732300000040,
 ];
 
 /** Where is recorded which of them this database has seen; Glance's own record is `alembic_version`. */

@@ -9,6 +9,7 @@ import { findBuried, lockImage } from './find-image.js';
 import { childTables } from './image-writes.js';
 import { toLocation } from './image-rows.js';
 import { LocationRemovals } from './location-removals.js';
+import { rememberStatus } from './restoration.js';
 import { leaseLost, type LeaseRow, type Leases } from './leases.js';
 
 export interface DeletionSettings {
@@ -53,6 +54,7 @@ export class Deletions {
       "UPDATE image_locations SET status = ?, deleted = 1, deleted_at = ?, updated_at = ? WHERE image_id = ? AND deleted = 0 AND status = 'active'";
     await tx.run(sql, [status.waiting, time, time, id]);
     if (this.settings.delayedDelete) {
+      await rememberStatus(tx, image);
       await buryChildren(tx, id, time);
       await this.outbox.add(tx, context, deleteEvent({ ...image, status: status.waiting }, wireTime(time)));
       return { locations };

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import {
   type Caller,
+  type DeletedImage,
   type Deletion,
   type Download,
   type DueWork,
@@ -35,6 +36,7 @@ import { checkAttributes, checkId, checkProperty, checkPropertyQuota, checkTag, 
 import { checkDefinedProperties } from '../metadefs/defined-properties.js';
 import { insertImage, saveImage } from './image-writes.js';
 import { Leases } from './leases.js';
+import { listDeleted, lockDeleted, restoreImage } from './restoration.js';
 import { Uploads } from './uploads.js';
 
 /** The contract `Images` on Glance's tables. Every change is one transaction. */
@@ -189,6 +191,27 @@ export class ImagesInDatabase implements Images {
     );
   }
 
+  async listDeleted(caller: Caller, page: { limit: number; marker?: string }): Promise<readonly DeletedImage[]> {
+    const rights = await this.authorization.of(caller);
+    await rights.require('get_images', ownTarget(caller));
+    const owner = rights.isAdmin ? {} : { owner: caller.projectId ?? '' };
+    return listDeleted(this.database, { ...page, ...owner }, this.settings.scrubTime);
+  }
+
+  async restore(caller: Caller | null, id: string): Promise<Image> {
+    const rights = caller && (await this.authorization.of(caller));
+    const allowance = await this.quotas.ofImage(this.database, id);
+    return this.database.transaction(async (tx) => {
+      const { owner } = await lockDeleted(tx, id);
+      if (rights) await requireOwn(rights, id, owner);
+      const image = await restoreImage(tx, id, new Date(this.clock()));
+      // It counts already: what is asked for is that this is no more than there may be.
+      await allowance?.admit(tx, { images: 0, storage: 0 });
+      await this.outbox.add(tx, caller && this.outbox.contextOf(caller), imageEvent('image.update', image));
+      return rights ? this.authorization.shown(rights, image) : image;
+    });
+  }
+
   beginRemoveLocation(caller: Caller, id: string, which: number | string): Promise<Deletion> {
     const rule = typeof which === 'string' ? 'get_image_location' : 'modify_image';
     return this.#change(caller, id, rule, async (tx, image, rights) => {
@@ -276,6 +299,14 @@ export class ImagesInDatabase implements Images {
       await this.#save(tx, caller, image, { ...image, status: to });
     });
   }
+}
+
+/** Whoever may delete an image may have it back; to others a deleted one does not exist. */
+async function requireOwn(rights: Rights, id: string, owner: string | null): Promise<void> {
+  if (!rights.isAdmin && owner !== rights.caller.projectId) {
+    throw new ServiceError('NotFound', `There is no deleted image ${id} whose data is still there.`);
+  }
+  await rights.require('delete_image', imageTarget({ ...blank, id, owner }));
 }
 
 const blank: Omit<Image, 'id'> = {

@@ -1,0 +1,49 @@
+import { Controller, Get, Inject, Param, Post, Req, Res } from '@nestjs/common';
+import { type DeletedImage, type Images, ServiceError } from '@glance/domain';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { ApiSettings } from '../config.js';
+import { refuseBody } from '../http/json-body.js';
+import { sendJson } from '../http/send-json.js';
+import { tokens } from '../tokens.js';
+
+/** Ours, not Glance's: deleted images whose data the scrubber has not erased yet (`delayed_delete`). */
+@Controller('v2/deleted_images')
+export class DeletedImagesController {
+  constructor(
+    @Inject(tokens.images) private readonly images: Images,
+    @Inject(tokens.settings) private readonly settings: ApiSettings,
+  ) {}
+
+  @Get()
+  async list(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const query = request.query as URLSearchParams;
+    const limit = Math.min(count(query.get('limit')) ?? this.settings.limitParamDefault, this.settings.apiLimitMax);
+    const marker = query.get('marker');
+    const found = await this.images.listDeleted(request.caller, { limit, ...(marker !== null && { marker }) });
+    const last = found.length === limit ? found.at(-1) : undefined;
+    const next = last && { next: `/v2/deleted_images?limit=${limit}&marker=${last.id}` };
+    sendJson(reply, JSON.stringify({ deleted_images: found.map(view), ...next }));
+  }
+
+  @Post(':id/restore')
+  async restore(@Req() request: FastifyRequest, @Param('id') id: string, @Res() reply: FastifyReply): Promise<void> {
+    await refuseBody(request);
+    await this.images.restore(request.caller, id);
+    reply.code(204).send();
+  }
+}
+
+function count(text: string | null): number | undefined {
+  if (text === null) return undefined;
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw new ServiceError('Invalid', 'limit must be a number from 0 on.');
+}
+
+const view = ({ id, name, owner, size, deletedAt, goesAt }: DeletedImage): object => ({
+  id,
+  name,
+  owner,
+  size,
+  deleted_at: deletedAt,
+  erased_after: goesAt,
+});
