@@ -5,7 +5,9 @@ import {
   type OutgoingHttpHeaders,
   request as open,
 } from 'node:http';
+import { readFileSync } from 'node:fs';
 import { buffer } from 'node:stream/consumers';
+import { answerCheck } from '../tools/openapi/answer-check.js';
 
 export interface Reply {
   readonly status: number;
@@ -21,14 +23,21 @@ export interface RequestOptions {
   readonly body?: string | Buffer | AsyncIterable<Uint8Array>;
 }
 
-/** One request. The path is sent as it stands. */
+const description = new URL('../docs/generated/openapi.json', import.meta.url);
+const wrongWith = answerCheck(JSON.parse(readFileSync(description, 'utf8')) as Parameters<typeof answerCheck>[0]);
+
+/** One request. The path is sent as it stands. Fails if ours answers other than the API is described. */
 export async function send(method: string, url: string, options: RequestOptions = {}): Promise<Reply> {
   const { request, replied } = begin(method, url, options.headers, options.agent);
-  const reply = replied.then(async (response) => ({
-    status: response.statusCode!,
-    headers: response.headers,
-    body: await buffer(response),
-  }));
+  const reply = replied.then(async (response) => {
+    const { statusCode: status = 0, headers } = response;
+    const body = await buffer(response);
+    const path = url.replace(/^\w+:\/\/[^/]+/, '');
+    const answer = { method, path, status, contentType: headers['content-type'], body };
+    const wrong = process.env['E2E_TARGET'] === 'debian-glance' ? undefined : wrongWith(answer);
+    if (wrong !== undefined) throw new Error(wrong);
+    return { status, headers, body };
+  });
   const { body } = options;
   if (body === undefined || typeof body === 'string' || Buffer.isBuffer(body)) request.end(body);
   else await Promise.race([pour(body, request), reply]);

@@ -40,12 +40,17 @@ const { referencePage, sampleFile } = await importSource<typeof import('@glance/
 const { authorizationPage } = await importSource<typeof import('../apps/api/src/testing/authorization-table.js')>(
   'apps/api/src/testing/authorization-table.ts',
 );
+const { openApiDocument } = await importSource<typeof import('../apps/api/src/openapi/openapi-document.js')>(
+  'apps/api/src/openapi/openapi-document.ts',
+);
+const { apiDeclarations } = await importSource<typeof import('@glance/api')>('apps/api/src/index.ts');
 const declarations = (await Promise.all(sources.map(declarationsOf))).flat();
 const alertRules = readFileSync(join(root, 'deploy/monitoring/alert-rules.yaml'), 'utf8');
 const pages = new Map([
   ['docs/generated/glance-api.conf.sample', sampleFile(declarations)],
   ['docs/generated/configuration.md', referencePage(declarations)],
   ['docs/generated/authorization.md', authorizationPage()],
+  ['docs/generated/openapi.json', `${JSON.stringify(openApiDocument(defaultFormats(apiDeclarations)), null, 2)}\n`],
   // Helm reads no file outside of its chart, and Kustomize puts none into an object.
   ['deploy/helm/glance/alert-rules.yaml', alertRules],
   ['deploy/kubernetes/components/monitoring/prometheus-rule.yaml', prometheusRule(alertRules)],
@@ -63,6 +68,13 @@ function prometheusRule(rules: string): string {
     'spec:',
   ];
   return `${head.join('\n')}\n${rules.replace(/^(?=.)/gm, '  ')}`;
+}
+
+/** The formats of a service that configures none. */
+function defaultFormats(all: readonly Declaration[]): { disk: readonly string[]; container: readonly string[] } {
+  const group = all.find((declaration) => declaration.group === 'image_format');
+  const formats = (name: string): readonly string[] => group!.options[name]!.default as readonly string[];
+  return { disk: formats('disk_formats'), container: formats('container_formats') };
 }
 
 function written(page: string): string | undefined {

@@ -32,6 +32,7 @@ import { NamespacesController } from './metadefs/namespaces.controller.js';
 import { ObjectsController } from './metadefs/objects.controller.js';
 import { PropertiesController } from './metadefs/properties.controller.js';
 import { ResourceTypesController } from './metadefs/resource-types.controller.js';
+import { OpenApiController } from './openapi/openapi.controller.js';
 import { TasksController } from './tasks/tasks.controller.js';
 import { tokens } from './tokens.js';
 
@@ -57,6 +58,29 @@ export interface FrontParts {
   readonly baseUrl: BaseUrl;
   readonly versions: (request: FastifyRequest) => string;
 }
+
+/** Who answers which routes. */
+export const controllers = [
+  ImagesController,
+  ImageDataController,
+  ImportsController,
+  LocationsController,
+  MembersController,
+  TagsController,
+  TasksController,
+  ActionsController,
+  DeletedImagesController,
+  NamespacesController,
+  PropertiesController,
+  ObjectsController,
+  MetadefTagsController,
+  ResourceTypesController,
+  OpenApiController,
+  SchemasController,
+  InfoController,
+  VersionsController,
+  HealthController,
+] as const;
 
 @Module({})
 export class ApiModule {
@@ -96,26 +120,7 @@ export class ApiModule {
     ];
     return {
       module: ApiModule,
-      controllers: [
-        ImagesController,
-        ImageDataController,
-        ImportsController,
-        LocationsController,
-        MembersController,
-        TagsController,
-        TasksController,
-        ActionsController,
-        DeletedImagesController,
-        NamespacesController,
-        PropertiesController,
-        ObjectsController,
-        MetadefTagsController,
-        ResourceTypesController,
-        SchemasController,
-        InfoController,
-        VersionsController,
-        HealthController,
-      ],
+      controllers: [...controllers],
       providers: [
         ...values.map(([provide, useValue]) => ({ provide, useValue })),
         { provide: APP_FILTER, useValue: front.errors },

@@ -1,5 +1,11 @@
 import { Agent, type IncomingHttpHeaders, type OutgoingHttpHeaders, request } from 'node:http';
 
+import { readFileSync } from 'node:fs';
+import { answerCheck } from '../../../../tools/openapi/answer-check.js';
+
+const description = new URL('../../../../docs/generated/openapi.json', import.meta.url);
+const wrongWith = answerCheck(JSON.parse(readFileSync(description, 'utf8')) as Parameters<typeof answerCheck>[0]);
+
 export interface Answer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
@@ -16,7 +22,7 @@ export interface Request {
   readonly agent?: Agent;
 }
 
-/** Sends one request as it is, without the niceties of `fetch`. */
+/** Sends one request as it is, without the niceties of `fetch`. Fails if the answer is not as the API is described. */
 export async function http(method: string, url: string, options: Request = {}): Promise<Answer> {
   const { body } = options;
   const { promise, resolve, reject } = Promise.withResolvers<Answer>();
@@ -29,6 +35,17 @@ export async function http(method: string, url: string, options: Request = {}): 
     response.on('end', () => {
       const bytes = Buffer.concat(chunks);
       const text = bytes.toString();
+      const wrong = wrongWith({
+        method,
+        path: url.replace(/^\w+:\/\/[^/]+/, ''),
+        status: response.statusCode ?? 0,
+        contentType: response.headers['content-type'],
+        body: bytes,
+      });
+      if (wrong !== undefined) {
+        reject(new Error(wrong));
+        return;
+      }
       resolve({
         status: response.statusCode ?? 0,
         headers: response.headers,
