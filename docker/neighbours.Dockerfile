@@ -5,7 +5,7 @@ ARG BASE_IMAGE=docker.io/library/debian:bookworm-slim
 FROM ${BASE_IMAGE} AS keystone
 RUN apt-get update \
   && apt-get install --yes --no-install-recommends \
-     curl keystone python3-openstackclient uwsgi-core uwsgi-plugin-python3 \
+     curl keystone python3-openstacksdk uwsgi-core uwsgi-plugin-python3 \
   && rm -rf /var/lib/apt/lists/*
 COPY keystone /usr/local/bin/start-keystone
 EXPOSE 5000
