@@ -4,6 +4,8 @@ import { keystoneOptions, type KeystoneSettings } from './identity/keystone-opti
 import { importMethods } from '@glance/domain';
 import { downloadOptions, importFilterOptions } from './imports/download/download-options.js';
 import { pluginDeclarations, type PluginSettings } from './imports/plugins/plugin-options.js';
+import type { JsonSchema } from './discovery/schemas/json-schema.js';
+import { readImageProperties } from './images/read-image-properties.js';
 import { isDigestAlgorithm } from '@glance/store';
 
 /** Options of the HTTP front door. */
@@ -170,6 +172,8 @@ export type ApiSettings = ValuesOf<typeof apiOptions> &
   ValuesOf<typeof pipelineOptions> &
   ValuesOf<typeof healthOptions> & {
     readonly cors: CorsSettings;
+    /** What `schema-image.json` says of properties; undefined without that file. */
+    readonly imageProperties: Readonly<Record<string, JsonSchema>> | undefined;
     /** Needed for the flavors with Keystone only. */
     readonly keystone?: KeystoneSettings;
   };
@@ -178,7 +182,11 @@ export type ApiSettings = ValuesOf<typeof apiOptions> &
 export function readApiSettings(config: Config): ApiSettings {
   const values = merged.map((declaration) => config.read(declaration));
   return Object.assign(
-    { keystone: config.read(keystoneOptions), cors: config.read(corsOptions) },
+    {
+      keystone: config.read(keystoneOptions),
+      cors: config.read(corsOptions),
+      imageProperties: readImageProperties(config.locate('schema-image.json')),
+    },
     ...values,
   ) as ApiSettings;
 }

@@ -3,6 +3,7 @@ import { ServiceError } from '@glance/domain';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ApiSettings } from '../config.js';
 import { sendJson } from '../http/send-json.js';
+import { formatsOf } from '../images/attributes.js';
 import { tokens } from '../tokens.js';
 import { imageSchema } from './schemas/image.js';
 import { collection, type JsonSchema } from './schemas/json-schema.js';
@@ -16,7 +17,7 @@ export class SchemasController {
   private readonly metadefs = asText(metadefSchemas);
 
   constructor(@Inject(tokens.settings) settings: ApiSettings) {
-    const image = imageSchema({ disk: settings.diskFormats, container: settings.containerFormats });
+    const image = imageSchema(formatsOf(settings));
     this.documents = asText({
       image,
       images: collection('images', 'images', image),

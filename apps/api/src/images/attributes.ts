@@ -1,10 +1,15 @@
 import { type ImageAttributes, ServiceError, visibilities, type Visibility } from '@glance/domain';
+import type { ApiSettings } from '../config.js';
+import type { JsonSchema } from '../discovery/schemas/json-schema.js';
 import { plainText } from '../http/plain-text.js';
+import { ownProperties } from './own-properties.js';
 
-/** The formats that images may have, from the configuration. */
+/** The formats that images may have, and what is known of their properties, from the configuration. */
 export interface Formats {
   readonly disk: readonly string[];
   readonly container: readonly string[];
+  /** Schemas of properties by their names; absent: our own. */
+  readonly properties?: Readonly<Record<string, JsonSchema>> | undefined;
 }
 
 type Check<T> = (what: string, value: unknown, formats: Formats) => T;
@@ -31,6 +36,14 @@ const readOnly = new Set(['created_at', 'updated_at', 'status', 'checksum', 'siz
 const notProperties = new Set(['direct_url', 'self', 'file', 'schema', 'stores', 'locations', 'location']);
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
+/** The formats and properties of the configuration. */
+export function formatsOf(
+  settings: Pick<ApiSettings, 'diskFormats' | 'containerFormats' | 'imageProperties'>,
+): Formats {
+  const { diskFormats, containerFormats, imageProperties } = settings;
+  return { disk: diskFormats, container: containerFormats, properties: imageProperties };
+}
 
 /** Whether `name` is an attribute that a client may set. */
 export function isAttribute(name: string): name is AttributeName {
@@ -71,32 +84,28 @@ export function propertyName(name: string): string {
   return plainText('The name of a property', name);
 }
 
-/** What is known of single properties beyond their being text. */
-const knownProperties: Readonly<Record<string, (name: string, value: unknown) => string>> = {
-  kernel_id: uuidOrNothing,
-  ramdisk_id: uuidOrNothing,
-  cinder_encryption_key_deletion_policy: (name, value) => {
-    if (value === 'on_image_deletion' || value === 'do_not_delete') return value;
-    throw invalid(name, 'on_image_deletion or do_not_delete');
-  },
-};
-
 const maxPropertyBytes = 65_535;
 
 /** The value of a custom property: text. Numbers and booleans are refused, as they would come back as text. */
-export function propertyValue(name: string, value: unknown): string {
-  if (Object.hasOwn(knownProperties, name)) return knownProperties[name]!(name, value);
+export function propertyValue(name: string, value: unknown, { properties = ownProperties }: Formats): string {
+  const schema = Object.hasOwn(properties, name) ? properties[name]! : {};
+  // Glance: null is accepted where the schema says so, and shown as an empty string.
+  if (value === null && [schema['type']].flat().includes('null')) return '';
   if (typeof value !== 'string') throw invalid(name, 'a string');
   plainText(`The value of "${name}"`, value, maxPropertyBytes);
+  const objection = objectionTo(schema, value);
+  if (objection !== undefined) throw invalid(name, objection);
   if (Buffer.byteLength(value) > maxPropertyBytes) throw invalid(name, `at most ${maxPropertyBytes} bytes`);
   return value;
 }
 
-function uuidOrNothing(name: string, value: unknown): string {
-  // Glance: null is accepted here, and shown as an empty string.
-  if (value === null) return '';
-  if (typeof value === 'string' && uuid.test(value)) return value;
-  throw invalid(name, 'a UUID or null');
+/** What a text must be instead, by the schema of its property. */
+function objectionTo({ enum: choices, pattern, maxLength, minLength }: JsonSchema, value: string): string | undefined {
+  if (Array.isArray(choices) && !choices.includes(value)) return `one of ${choices.join(', ')}`;
+  if (typeof pattern === 'string' && !new RegExp(pattern).test(value)) return `a string that matches ${pattern}`;
+  if (typeof maxLength === 'number' && value.length > maxLength) return `at most ${maxLength} characters`;
+  if (typeof minLength === 'number' && value.length < minLength) return `at least ${minLength} characters`;
+  return undefined;
 }
 
 function invalid(what: string, right: string): ServiceError {

@@ -78,7 +78,7 @@ function change(step: Step, dialect: PatchDialect, rules: PatchRules): PatchStep
   }
   refuseReserved(name);
   if (op === 'remove') return { kind: 'property', op, name };
-  const property = { kind: 'property', op, name, value: propertyValue(name, value) } as const;
+  const property = { kind: 'property', op, name, value: propertyValue(name, value, rules) } as const;
   return op === 'add' && dialect === '2.0' ? { ...property, mustNotExist: true } : property;
 }
 

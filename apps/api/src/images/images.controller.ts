@@ -8,7 +8,7 @@ import { jsonBody, jsonObject } from '../http/json-body.js';
 import { sendJson } from '../http/send-json.js';
 import type { Traffic } from '../http/traffic.js';
 import { tokens } from '../tokens.js';
-import type { Formats } from './attributes.js';
+import { type Formats, formatsOf } from './attributes.js';
 import type { ImageLocations } from './image-locations.js';
 import type { ImageData } from './image-data.js';
 import type { ImageSharing } from './image-sharing.js';
@@ -34,7 +34,7 @@ export class ImagesController {
     @Inject(tokens.stores) private readonly stores: Stores,
     @Inject(tokens.sharing) private readonly sharing: ImageSharing,
   ) {
-    this.formats = { disk: settings.diskFormats, container: settings.containerFormats };
+    this.formats = formatsOf(settings);
   }
 
   @Post()

@@ -24,9 +24,9 @@ export function newImage(body: Readonly<Record<string, unknown>>, formats: Forma
     else if (!dropped.has(name)) {
       propertyName(name);
       // Glance: `deleted: true` is a wrong type before it is a reserved name.
-      if (name === 'deleted') propertyValue(name, value);
+      if (name === 'deleted') propertyValue(name, value, formats);
       refuseReserved(name);
-      properties[name] = propertyValue(name, value);
+      properties[name] = propertyValue(name, value, formats);
     }
   }
   return { ...image, properties };

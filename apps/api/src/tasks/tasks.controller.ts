@@ -6,7 +6,7 @@ import type { ApiSettings } from '../config.js';
 import type { BaseUrl } from '../http/base-url.js';
 import { jsonObject } from '../http/json-body.js';
 import { sendJson } from '../http/send-json.js';
-import type { Formats } from '../images/attributes.js';
+import { type Formats, formatsOf } from '../images/attributes.js';
 import { pageLinks } from '../images/image-query.js';
 import type { UrlFilter } from '../imports/download/url-filter.js';
 import type { ImportEngine } from '../imports/import-engine.js';
@@ -30,7 +30,7 @@ export class TasksController {
     @Inject(tokens.urlFilter) private readonly filter: UrlFilter,
     @Inject(tokens.baseUrl) private readonly baseUrl: BaseUrl,
   ) {
-    this.formats = { disk: settings.diskFormats, container: settings.containerFormats };
+    this.formats = formatsOf(settings);
   }
 
   @Post()

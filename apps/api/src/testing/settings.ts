@@ -47,6 +47,7 @@ export function testSettings(changes: Partial<ApiSettings> = {}): ApiSettings {
     gptSafetyChecksNonfatal: [],
     enableProxyHeadersParsing: false,
     flavor: undefined,
+    imageProperties: undefined,
     cors: {
       allowedOrigin: [],
       allowCredentials: true,

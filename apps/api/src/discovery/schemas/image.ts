@@ -1,5 +1,6 @@
 import { imageStatuses, visibilities } from '@glance/domain';
 import type { Formats } from '../../images/attributes.js';
+import { ownProperties } from '../../images/own-properties.js';
 import { type JsonSchema, readOnlyText, uuidPattern } from './json-schema.js';
 
 const statuses = imageStatuses;
@@ -11,7 +12,7 @@ const statuses = imageStatuses;
 export function imageSchema(formats: Formats): JsonSchema {
   return {
     name: 'image',
-    properties: { ...baseProperties(formats), ...additionalProperties },
+    properties: { ...baseProperties(formats), ...extraProperties(formats) },
     additionalProperties: { type: 'string' },
     links: [
       { rel: 'self', href: '{self}' },
@@ -101,31 +102,7 @@ const validationData: JsonSchema = {
   description: 'What the data must turn out to be.',
 };
 
-const text = (description: string): JsonSchema => ({ type: 'string', is_base: false, description });
-
-const additionalProperties: Readonly<Record<string, JsonSchema>> = {
-  kernel_id: {
-    type: ['null', 'string'],
-    pattern: uuidPattern,
-    is_base: false,
-    description: 'The image that holds the kernel to boot this one with.',
-  },
-  ramdisk_id: {
-    type: ['null', 'string'],
-    pattern: uuidPattern,
-    is_base: false,
-    description: 'The image that holds the ramdisk to boot this one with.',
-  },
-  instance_uuid: text('The server that the image is a snapshot of.'),
-  architecture: text('The processor architecture that the image is made for.'),
-  os_distro: text('The distribution of the operating system inside, in lower case.'),
-  os_version: text('The version of the operating system, in the words of its distributor.'),
-  description: text('What the image is, for people.'),
-  cinder_encryption_key_id: text('The key that a volume image is encrypted with.'),
-  cinder_encryption_key_deletion_policy: {
-    type: 'string',
-    enum: ['on_image_deletion', 'do_not_delete'],
-    is_base: false,
-    description: 'Whether the key goes when the image is deleted.',
-  },
-};
+/** Glance: what is no attribute of every image is marked as such, also where a file does not say so. */
+function extraProperties({ properties = ownProperties }: Formats): Readonly<Record<string, JsonSchema>> {
+  return Object.fromEntries(Object.entries(properties).map(([name, schema]) => [name, { ...schema, is_base: false }]));
+}
