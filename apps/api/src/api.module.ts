@@ -1,6 +1,6 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
-import type { Images, Logger, Members, Metadefs, Tasks } from '@glance/domain';
+import type { Images, Logger, Members, Metadefs, Scrubbing, Tasks } from '@glance/domain';
 import type { Stores } from '@glance/store';
 import type { FastifyRequest } from 'fastify';
 import type { ApiSettings } from './config.js';
@@ -33,6 +33,7 @@ import { ObjectsController } from './metadefs/objects.controller.js';
 import { PropertiesController } from './metadefs/properties.controller.js';
 import { ResourceTypesController } from './metadefs/resource-types.controller.js';
 import { OpenApiController } from './openapi/openapi.controller.js';
+import { ScrubberRunsController } from './scrubbing/scrubber-runs.controller.js';
 import { TasksController } from './tasks/tasks.controller.js';
 import { tokens } from './tokens.js';
 
@@ -42,6 +43,7 @@ export interface ApiParts {
   readonly members: Members;
   readonly metadefs: Metadefs;
   readonly tasks: Tasks;
+  readonly scrubbing: Scrubbing;
   readonly stores: Stores;
   /** Where data waits for its import. */
   readonly staging: StagingPlace;
@@ -70,6 +72,7 @@ export const controllers = [
   TasksController,
   ActionsController,
   DeletedImagesController,
+  ScrubberRunsController,
   NamespacesController,
   PropertiesController,
   ObjectsController,
@@ -85,7 +88,7 @@ export const controllers = [
 @Module({})
 export class ApiModule {
   static with(settings: ApiSettings, parts: ApiParts, front: FrontParts): DynamicModule {
-    const { images, members, metadefs, tasks, stores, logger } = parts;
+    const { images, members, metadefs, tasks, scrubbing, stores, logger } = parts;
     const sharing = new ImageSharing({ images, members, stores, logger });
     const data = new ImageData({
       images,
@@ -105,6 +108,7 @@ export class ApiModule {
       [tokens.members, members],
       [tokens.metadefs, metadefs],
       [tokens.tasks, tasks],
+      [tokens.scrubbing, scrubbing],
       [tokens.staging, front.imports.staging],
       [tokens.engine, front.imports.engine],
       [tokens.urlFilter, front.imports.filter],

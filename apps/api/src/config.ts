@@ -160,6 +160,9 @@ const merged = [
 /** The declarations that `ApiSettings` is made of. */
 export const apiDeclarations = [...merged, keystoneOptions, corsOptions] as const;
 
+/** What says under which URL this host is known, by which staged data is told apart. */
+export const hostDeclarations = [apiOptions, importOptions] as const;
+
 /** All that can be set about the api. */
 export type ApiSettings = ValuesOf<typeof apiOptions> &
   ValuesOf<typeof importOptions> &

@@ -1,5 +1,5 @@
 export type { ApiParts } from './api.module.js';
-export { apiDeclarations, type ApiSettings, readApiSettings } from './config.js';
+export { apiDeclarations, type ApiSettings, hostDeclarations, readApiSettings } from './config.js';
 export type { Identity } from './identity/identity.js';
 export { type RunningApi, startApi } from './start-api.js';
 export type { StagingPlace } from './imports/staging-area.js';

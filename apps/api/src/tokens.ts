@@ -4,6 +4,7 @@ export const tokens = {
   members: Symbol('Members'),
   metadefs: Symbol('Metadefs'),
   tasks: Symbol('Tasks'),
+  scrubbing: Symbol('Scrubbing'),
   staging: Symbol('StagingArea'),
   engine: Symbol('ImportEngine'),
   urlFilter: Symbol('UrlFilter'),

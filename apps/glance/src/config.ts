@@ -12,7 +12,7 @@ import {
   taskOptions,
 } from '@glance/registry';
 import { ignoredMessagingOptions, messagingOptions, rabbitOptions } from '@glance/rpc';
-import { daemonOptions, scrubberOptions } from '@glance/scrubber';
+import { daemonOptions, orphanOptions, scrubberOptions } from '@glance/scrubber';
 import { adminOptions } from './admin-port.js';
 import { stagingDeclarations } from './staging.js';
 import { backendOptions, storeOptions } from './stores.js';
@@ -55,6 +55,7 @@ export const declarations: readonly Declaration[] = [
   ...registryDeclarations,
   scrubberOptions,
   daemonOptions,
+  orphanOptions,
   storeOptions,
   backendOptions,
   ...stagingDeclarations,

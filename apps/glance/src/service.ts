@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type ApiSettings, type StagingPlace, startApi } from '@glance/api';
 import type { Config } from '@glance/config';
-import { IMAGES, type Logger, MEMBERS, METADEFS, TASKS } from '@glance/domain';
+import { IMAGES, type Logger, MEMBERS, METADEFS, SCRUBBING, TASKS } from '@glance/domain';
 import { type DatabaseSettings, type Registry, startRegistry } from '@glance/registry';
 import {
   type Broker,
@@ -85,14 +85,16 @@ export async function startService(parts: ServiceParts): Promise<RunningService>
   const metadefs = remote(METADEFS, broker);
   const tasks = remote(TASKS, broker);
   const { recoveryInterval, scrubPoolSize: poolSize } = config.read(scrubberOptions);
-  const scrubber = await startScrubber(recoveryInterval * 1000, { images, stores, logger, poolSize, scope: scrub });
+  const scrubbing = remote(SCRUBBING, broker);
+  const work = { images, tasks, registry: scrubbing, stores, logger, poolSize, scope: scrub };
+  const scrubber = await startScrubber(recoveryInterval * 1000, work);
   const close = async (): Promise<void> => {
     await scrubber.close();
     await registry?.close();
     await broker.close();
     await stores.close();
   };
-  const facts = { images, members, metadefs, tasks };
+  const facts = { images, members, metadefs, tasks, scrubbing };
   const running = await startApi(api, { ...facts, stores, staging, logger }).catch(async (error: unknown) => {
     // What goes on working would keep a process alive that serves nobody.
     await close();

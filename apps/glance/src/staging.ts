@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import type { ApiSettings, StagingPlace } from '@glance/api';
+import { hostDeclarations, type StagingPlace } from '@glance/api';
 import { type Config, ConfigError, declare, text } from '@glance/config';
 import type { Logger } from '@glance/domain';
 import { drivers, Store, type Stores } from '@glance/store';
@@ -29,16 +29,11 @@ const stagingStoreOptions = declare('os_glance_staging_store', {
   }),
 });
 
-/** The declarations that programs with an api read for `stagingPlace`. */
+/** The declarations that programs read for `stagingPlace`, besides those of the api. */
 export const stagingDeclarations = [stagingOptions, stagingStoreOptions] as const;
 
-/** The configured staging area. One that cannot be used is told of; it fails when it is needed. */
-export async function stagingPlace(
-  config: Config,
-  api: ApiSettings,
-  stores: Stores,
-  logger: Logger,
-): Promise<StagingPlace> {
+/** The configured staging area, not opened yet. */
+export async function stagingPlace(config: Config, stores: Stores): Promise<StagingPlace> {
   const { nodeStagingUri, stagingStore } = config.read(stagingOptions);
   if (stagingStore !== undefined) {
     if (!stores.ids.includes(stagingStore)) {
@@ -49,8 +44,13 @@ export async function stagingPlace(
   const directory = stores.named
     ? config.read(stagingStoreOptions).filesystemStoreDatadir
     : fileURLToPath(nodeStagingUri).replace(/(?<=.)\/+$/, '');
-  const host = api.workerSelfReferenceUrl ?? api.publicEndpoint ?? null;
-  const place = await stagingDirectory(config, directory, host);
+  const [api, imports] = hostDeclarations;
+  const host = config.read(imports).workerSelfReferenceUrl ?? config.read(api).publicEndpoint ?? null;
+  return stagingDirectory(config, directory, host);
+}
+
+/** Makes a staging area ready. One that cannot be used is told of; it fails when it is needed. */
+export async function openStaging(place: StagingPlace, logger: Logger): Promise<StagingPlace> {
   await place.store.open().catch((error: unknown) => logger.error('The staging area cannot be used.', { error }));
   return place;
 }

@@ -104,6 +104,13 @@ export async function storePlaces(config: Config): Promise<Placed[]> {
 
 /** Opens the configured stores. One that is away fails when it is used, until it is there again. */
 export async function openStores(config: Config, logger: Logger): Promise<Stores> {
+  const stores = await configuredStores(config, logger);
+  await stores.open((id, error) => logger.error(`The store ${id} cannot be used yet.`, { error }));
+  return stores;
+}
+
+/** The configured stores, not opened: nothing is tried or made in them before they are used. */
+export async function configuredStores(config: Config, logger: Logger): Promise<Stores> {
   const { plans, defaultId, named, missing } = plan(config);
   for (const kind of missing) logger.warn(`Stores of the kind ${kind} are not in this version and left out.`);
   const apart: { id: string; place: string }[] = [];
@@ -118,9 +125,7 @@ export async function openStores(config: Config, logger: Logger): Promise<Stores
     }),
   );
   assertApart(apart);
-  const all = new Stores(configured, { defaultId, named });
-  await all.open((id, error) => logger.error(`The store ${id} cannot be used yet.`, { error }));
-  return all;
+  return new Stores(configured, { defaultId, named });
 }
 
 /** Two stores in one place would each take the other's copy of an image for what a dead process has left. */

@@ -1,11 +1,12 @@
 import { type DynamicModule, Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
-import { IMAGES, MEMBERS, METADEFS, TASKS } from '@glance/domain';
+import { IMAGES, MEMBERS, METADEFS, SCRUBBING, TASKS } from '@glance/domain';
 import type { Authorization } from './authorization/authorization.js';
 import type { RegistrySettings } from './config.js';
 import type { Database } from './database/database.js';
 import { ImagesInDatabase } from './images/images-in-database.js';
 import { TasksInDatabase } from './imports/tasks-in-database.js';
 import { MembersInDatabase } from './members.js';
+import { ScrubbingInDatabase } from './scrubbing/scrubbing-in-database.js';
 import { MetadefsInDatabase } from './metadefs/metadefs-in-database.js';
 import type { Outbox } from './notifications/outbox.js';
 import type { ProjectQuotas } from './quotas/project-quotas.js';
@@ -32,6 +33,7 @@ export class RegistryModule implements OnApplicationShutdown {
         { provide: IMAGES.name, useValue: new ImagesInDatabase(...common, quotas) },
         { provide: MEMBERS.name, useValue: new MembersInDatabase(...common) },
         { provide: TASKS.name, useValue: new TasksInDatabase(...common, quotas) },
+        { provide: SCRUBBING.name, useValue: new ScrubbingInDatabase(...common) },
         {
           provide: METADEFS.name,
           useValue: new MetadefsInDatabase(database, Date.now, outbox, authorization),

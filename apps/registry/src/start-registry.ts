@@ -8,6 +8,8 @@ import {
   type Members,
   METADEFS,
   type Metadefs,
+  SCRUBBING,
+  type Scrubbing,
   silentLogger,
   TASKS,
   type Tasks,
@@ -49,7 +51,7 @@ export interface Registry {
 }
 
 /**
- * Connects to the database, serves `IMAGES`, `MEMBERS`, `TASKS` and `METADEFS` on `broker`, and sends notifications. Changes
+ * Connects to the database, serves `IMAGES`, `MEMBERS`, `TASKS`, `SCRUBBING` and `METADEFS` on `broker`, and sends notifications. Changes
  * nothing in the schema: one that is missing or too old fails with `Conflict` and a message that names the command to
  * run.
  */
@@ -73,6 +75,7 @@ export async function startRegistry(
     await broker.serve(IMAGES, application.get<Images>(IMAGES.name));
     await broker.serve(MEMBERS, application.get<Members>(MEMBERS.name));
     await broker.serve(TASKS, application.get<Tasks>(TASKS.name));
+    await broker.serve(SCRUBBING, application.get<Scrubbing>(SCRUBBING.name));
     await broker.serve(METADEFS, application.get<Metadefs>(METADEFS.name));
     const relay =
       notifications.drivers.length > 0

@@ -1,4 +1,4 @@
-import { declare, flag, integer, text, type ValuesOf } from '@glance/config';
+import { declare, flag, integer, text } from '@glance/config';
 
 export const scrubberOptions = declare('DEFAULT', {
   wakeup_time: integer({ default: 300, min: 0, help: 'Seconds between two runs of a scrubber that runs as a daemon.' }),
@@ -28,4 +28,34 @@ export const daemonOptions = declare('DEFAULT', {
   }),
 });
 
-export type ScrubberSettings = ValuesOf<typeof scrubberOptions>;
+/** What becomes of data that no row refers to. */
+export const orphanOptions = declare('DEFAULT', {
+  scrub_orphans: flag({
+    default: false,
+    ours: true,
+    help:
+      'Let every run of glance-scrubber also remove what stores have and no image refers to. Without it only `apply` does. ' +
+      'Never where two services share a store.',
+  }),
+  scrub_grace_time: integer({
+    default: 86_400,
+    min: 1,
+    ours: true,
+    help:
+      'Seconds in which something must not have changed before it counts as left: objects and staged files without a row, ' +
+      'images that nobody works on. Longer than any upload or import takes.',
+  }),
+});
+
+/** Of `glance-scrubber plan`. */
+export const planOptions = declare('DEFAULT', {
+  json: flag({ default: false, cli: true, ours: true, help: 'Print lines of JSON, as `apply` reads them.' }),
+});
+
+/** Of `glance-scrubber apply`. */
+export const applyOptions = declare('DEFAULT', {
+  plan: text({ cli: true, ours: true, help: 'The file with the plan, as `plan --json` prints it.' }),
+  max_items: integer({ min: 1, cli: true, ours: true, help: 'Stop after so many items.' }),
+  max_bytes: integer({ min: 1, cli: true, ours: true, help: 'Stop before more bytes than these are erased.' }),
+  max_seconds: integer({ min: 1, cli: true, ours: true, help: 'Begin no item after so many seconds.' }),
+});

@@ -2,14 +2,25 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { IMAGES, type Images, ServiceError, silentLogger, unauthenticatedCaller } from '@glance/domain';
+import {
+  IMAGES,
+  type Images,
+  SCRUBBING,
+  type Scrubbing,
+  ServiceError,
+  silentLogger,
+  type Tasks,
+  TASKS,
+  unauthenticatedCaller,
+} from '@glance/domain';
 import { manage, startRegistry, type Registry, type RegistrySettings } from '@glance/registry';
 import { inProcess, remote } from '@glance/rpc';
 import { Store, Stores } from '@glance/store';
 import { chunked, content, MemoryDriver } from '@glance/store/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startScrubber } from './index.js';
-import { type Eraser, Scrubber } from './scrubber.js';
+import type { Eraser } from './finish-work.js';
+import { Scrubber } from './scrubber.js';
 
 const caller = unauthenticatedCaller('req-test');
 const never = new AbortController().signal;
@@ -19,6 +30,8 @@ describe('the scrubber', { timeout: 30_000 }, () => {
   let directory: string;
   let registry: Registry;
   let images: Images;
+  let tasks: Tasks;
+  let scrubbing: Scrubbing;
   let driver: MemoryDriver;
   let stores: Stores;
 
@@ -53,6 +66,8 @@ describe('the scrubber', { timeout: 30_000 }, () => {
     const broker = inProcess();
     registry = await startRegistry({ database, registry: settings }, broker);
     images = remote(IMAGES, broker);
+    tasks = remote(TASKS, broker);
+    scrubbing = remote(SCRUBBING, broker);
   };
 
   beforeEach(() => {
@@ -66,7 +81,16 @@ describe('the scrubber', { timeout: 30_000 }, () => {
   });
 
   const scrubber = (changes: { stores?: Eraser; scope?: 'abandoned' | 'all' } = {}): Scrubber =>
-    new Scrubber({ images, stores, logger: silentLogger, poolSize: 4, scope: 'all', ...changes });
+    new Scrubber({
+      images,
+      tasks,
+      registry: scrubbing,
+      stores,
+      logger: silentLogger,
+      poolSize: 4,
+      scope: 'all',
+      ...changes,
+    });
 
   const store = (id: string): Promise<{ url: string; size: number }> =>
     stores.write({ id, data: chunked(content(100)), maxSize: 1024, signal: never });
@@ -96,9 +120,9 @@ describe('the scrubber', { timeout: 30_000 }, () => {
     );
     for (const id of ids) await images.beginUpload(caller, id, { store: 'memory', size: null });
     await store(ids[0]!);
-    expect(await scrubber().run(never)).toEqual({ deleted: 0, undone: 0, inUse: 0, failed: 0 });
+    expect(await scrubber().run(never)).toMatchObject({ deleted: 0, undone: 0, inUse: 0, failed: 0 });
     await leasesRunOut();
-    expect(await scrubber().run(never)).toEqual({ deleted: 0, undone: 2, inUse: 0, failed: 0 });
+    expect(await scrubber().run(never)).toMatchObject({ deleted: 0, undone: 2, inUse: 0, failed: 0 });
     expect(driver.list()).toEqual([]);
     for (const id of ids) {
       expect((await images.show(caller, id)).status).toBe('queued');
@@ -201,7 +225,8 @@ describe('the scrubber', { timeout: 30_000 }, () => {
         erased.resolve();
       },
     };
-    const parts = { images: unsteady, stores, logger: silentLogger, poolSize: 1, scope: 'all' } as const;
+    const logger = silentLogger;
+    const parts = { images: unsteady, tasks, registry: scrubbing, stores, logger, poolSize: 1, scope: 'all' } as const;
     const running = await startScrubber(10, parts);
     await images.beginDelete(caller, id);
     await erased.promise;

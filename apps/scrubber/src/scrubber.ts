@@ -1,35 +1,33 @@
-import { type DueWork, holdLease, type ImageLocation, type Images, isServiceError, type Logger } from '@glance/domain';
+import type { RunReport, Scrubbing } from '@glance/domain';
+import type { Applier } from './applier.js';
+import { type FinishParts, finishWork } from './finish-work.js';
+import type { Inspector } from './inspector.js';
+import { timeOf } from './plan-item.js';
+import { Planner } from './planner.js';
+import { RunLog } from './run-log.js';
 
-/** What the scrubber needs of the stores. */
-export interface Eraser {
-  /** Erases every copy; one that is gone already is no error. `DataInUse` if somebody uses one. */
-  erase(locations: readonly ImageLocation[], signal: AbortSignal): Promise<void>;
-  /** Erases what an interrupted upload left in a store. */
-  discard(store: string, imageId: string, signal: AbortSignal): Promise<void>;
-}
-
-export interface ScrubberParts {
-  readonly images: Images;
-  readonly stores: Eraser;
-  readonly logger: Logger;
+export interface ScrubberParts extends FinishParts {
+  readonly registry: Scrubbing;
   /** How many pieces of work are done at the same time. */
   readonly poolSize: number;
   /** `abandoned`: only what a dead process left behind. `all`: also deletions whose delay is over. */
   readonly scope: 'abandoned' | 'all';
+  /** Also removes what stores have and no row refers to, if it is older than `grace` seconds. Absent: it does not. */
+  readonly orphans?: { readonly applier: Applier; readonly inspector: Inspector; readonly grace: number };
 }
 
+/**
+ * `deleted`: images whose data was erased for good, and orphans. `undone`: interrupted uploads and imports. `inUse`: images
+ * whose data somebody uses: they came back, or wait. `failed`: pieces that come up again after a while. Bytes are those
+ * that were erased.
+ */
 export interface ScrubReport {
-  /** Images whose data was erased for good. */
   readonly deleted: number;
-  /** Interrupted uploads that were undone. */
   readonly undone: number;
-  /** Images that came back because their data is in use. */
   readonly inUse: number;
-  /** Pieces of work that did not succeed; they come up again when their lease runs out. */
   readonly failed: number;
+  readonly bytes: number;
 }
-
-type Outcome = keyof ScrubReport;
 
 /** Finishes what was begun and not finished. Any number of them may run at once. */
 export class Scrubber {
@@ -37,44 +35,47 @@ export class Scrubber {
 
   /** Does all the work that is due now, and says what came of it. Stops early, at a border, when `signal` fires. */
   async run(signal: AbortSignal): Promise<ScrubReport> {
-    const report = { deleted: 0, undone: 0, inUse: 0, failed: 0 };
-    while (!signal.aborted) {
-      const due = await this.parts.images.claimDue(this.parts.poolSize, this.parts.scope);
-      if (due.length === 0) break;
-      for (const outcome of await Promise.all(due.map((work) => this.attempt(work, signal)))) report[outcome]++;
+    const { images, registry, logger, poolSize, scope } = this.parts;
+    const log = new RunLog(registry, 'run', logger);
+    try {
+      while (!signal.aborted) {
+        const due = await images.claimDue(poolSize, scope);
+        if (due.length === 0) break;
+        await log.begin();
+        await Promise.all(due.map((work) => finishWork(work, this.parts, log, signal)));
+      }
+      await this.removeOrphans(log, signal);
+    } finally {
+      await log.end();
     }
-    if (Object.values(report).some((count) => count > 0)) this.parts.logger.info('Scrubbed.', { ...report });
+    const report = reportOf(log.report);
+    if (Object.values(report).some((count) => count > 0)) logger.info('Scrubbed.', { ...report });
     return report;
   }
 
-  private async attempt(work: DueWork, signal: AbortSignal): Promise<Outcome> {
-    const lease = holdLease(this.parts.images, work.lease);
-    try {
-      return await this.finish(work, AbortSignal.any([signal, lease.signal]));
-    } catch (error) {
-      this.parts.logger.warn('Scrubbing an image failed and is tried again later.', { imageId: work.imageId, error });
-      return 'failed';
-    } finally {
-      lease.release();
+  private async removeOrphans(log: RunLog, signal: AbortSignal): Promise<void> {
+    const { orphans, registry, logger } = this.parts;
+    if (!orphans) return;
+    const { applier, inspector, grace } = orphans;
+    const now = Date.now();
+    const header = { plan: 1, made: timeOf(now), grace } as const;
+    const idleSince = Date.parse(header.made) - grace * 1000;
+    const planner = new Planner({ registry, inspector, logger, host: null, idleSince });
+    for (const place of inspector.stores) {
+      try {
+        for await (const item of planner.orphans(place, signal)) {
+          if (signal.aborted) return;
+          await log.begin();
+          await applier.one(header, item, log, signal);
+        }
+      } catch (error) {
+        logger.warn(`The store ${place.id} could not be searched for data that no image refers to.`, { error });
+      }
     }
   }
+}
 
-  private async finish(work: DueWork, signal: AbortSignal): Promise<Outcome> {
-    const { images, stores } = this.parts;
-    const { token } = work.lease;
-    if (work.kind !== 'delete') {
-      if (work.kind === 'upload') await stores.discard(work.store, work.imageId, signal);
-      await images.cancelUpload(token);
-      return 'undone';
-    }
-    try {
-      await stores.erase(work.locations, signal);
-    } catch (error) {
-      if (!isServiceError(error, 'DataInUse')) throw error;
-      await images.cancelDelete(token);
-      return 'inUse';
-    }
-    await images.finishDelete(token);
-    return 'deleted';
-  }
+function reportOf({ outcomes, bytes }: RunReport): ScrubReport {
+  const { deleted = 0, undone = 0, inUse = 0, failed = 0 } = outcomes;
+  return { deleted, undone, inUse, failed, bytes };
 }

@@ -19,6 +19,6 @@ export interface Program {
   readonly declarations: readonly Declaration[];
   /** As in `Command`, for a program without commands. */
   readonly arguments?: string;
-  /** By their words; none may begin with all the words of another. */
+  /** By their words, `''` for none; none may begin with all the words of another. */
   readonly commands?: Readonly<Record<string, Command>>;
 }

@@ -11,7 +11,8 @@ export function argumentCount(pattern = ''): { readonly least: number; readonly 
 
 /** One line: how the program is called. */
 export function usage({ name, commands, arguments: pattern }: Program): string {
-  const rest = commands ? ['COMMAND', '[ARGUMENTS]'] : pattern === undefined ? [] : [pattern];
+  const command = commands && '' in commands ? '[COMMAND]' : 'COMMAND';
+  const rest = commands ? [command, '[ARGUMENTS]'] : pattern === undefined ? [] : [pattern];
   return ['usage:', name, '[OPTIONS]', ...rest].join(' ');
 }
 
@@ -45,7 +46,7 @@ function describeCommand([name, { summary, arguments: pattern, options }]: [
   string,
   NonNullable<Program['commands']>[string],
 ]): string {
-  const left = pattern === undefined ? name : `${name} ${pattern}`;
+  const left = [name === '' ? '(none)' : name, ...(pattern === undefined ? [] : [pattern])].join(' ');
   const flags = options ? describeFlags(options) : [];
   return [entry([left, summary]), ...flags.map((flag) => entry(flag).replace(/^/gm, '    '))].join('\n');
 }

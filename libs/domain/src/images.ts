@@ -45,6 +45,8 @@ export type DueWork =
       readonly kind: 'delete';
       readonly imageId: string;
       readonly locations: readonly ImageLocation[];
+      /** Of all locations, if known. */
+      readonly bytes?: number;
       readonly lease: Lease;
     };
 

@@ -8,5 +8,6 @@ export * from './images.js';
 export * from './logger.js';
 export * from './metadef-json.js';
 export * from './metadefs.js';
+export * from './scrubbing.js';
 export * from './status.js';
 export * from './tasks.js';

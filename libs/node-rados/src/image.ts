@@ -106,6 +106,22 @@ export class Image implements AsyncDisposable {
     return text(id);
   }
 
+  /** When it was written to last, to about a minute; when it was made, if never. */
+  async modified(): Promise<Date> {
+    const times = await Promise.all([
+      this.#timestamp('rbd_get_create_timestamp'),
+      this.#timestamp('rbd_get_modify_timestamp'),
+    ]);
+    return new Date(Math.max(...times));
+  }
+
+  /** Milliseconds of the epoch. */
+  async #timestamp(name: 'rbd_get_create_timestamp' | 'rbd_get_modify_timestamp'): Promise<number> {
+    const timespec = Buffer.alloc(16);
+    await this.#calls.blocking(this.#handle, name, timespec);
+    return Number(timespec.readBigInt64LE(0)) * 1000 + Math.floor(Number(timespec.readBigInt64LE(8)) / 1e6);
+  }
+
   /** Bits of `features`. */
   async features(): Promise<number> {
     const bits = Buffer.alloc(8);

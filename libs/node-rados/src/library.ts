@@ -63,6 +63,8 @@ const prototypes = {
     rbd_stat: 'int rbd_stat(void *image, void *info, size_t len)',
     rbd_get_size: 'int rbd_get_size(void *image, void *size)',
     rbd_get_id: 'int rbd_get_id(void *image, void *id, size_t len)',
+    rbd_get_create_timestamp: 'int rbd_get_create_timestamp(void *image, void *timestamp)',
+    rbd_get_modify_timestamp: 'int rbd_get_modify_timestamp(void *image, void *timestamp)',
     rbd_get_features: 'int rbd_get_features(void *image, void *features)',
     rbd_resize: 'int rbd_resize(void *image, uint64_t size)',
     rbd_flatten: 'int rbd_flatten(void *image)',

@@ -68,7 +68,25 @@ export interface StoreDriver {
    * error. Only for an id that no image refers to.
    */
   discard(id: string, signal: AbortSignal): Promise<void>;
+  /**
+   * Ids under which a `write`, of this or of Glance, has put something here: each at least once, in no order. Only UUIDs, so
+   * that the things of others in the same place are not among them. Holds a page at a time. Absent: nothing is ours.
+   */
+  ids?(signal: AbortSignal): AsyncIterable<string>;
+  /**
+   * What `discard` of this id would remove; undefined when that is nothing, or when something is there that no `write` has
+   * made.
+   */
+  holding?(id: string, signal: AbortSignal): Promise<Holding | undefined>;
   close(): Promise<void>;
+}
+
+/** What a place has under one id, whole or in parts. */
+export interface Holding {
+  readonly objects: number;
+  readonly bytes: number;
+  /** When any of it was written last, in milliseconds of the epoch. */
+  readonly modified: number;
 }
 
 /** What the file of a driver exports: a new kind of store is this, and a line in `drivers.ts`. */

@@ -2,7 +2,7 @@ import { isServiceError, ServiceError } from '@glance/domain';
 import { abortable } from './abortable.js';
 import type { Bytes, Tap } from './bytes.js';
 import { cancellation, settled } from './cancellation.js';
-import type { Readers, StoreCapabilities, StoreDriver } from './driver.js';
+import type { Holding, Readers, StoreCapabilities, StoreDriver } from './driver.js';
 import { Intake } from './intake.js';
 import { Readiness } from './readiness.js';
 import { storeError } from './store-error.js';
@@ -152,6 +152,21 @@ export class Store {
   /** Removes all that an interrupted write of `id` left. Only for an id that no image refers to. */
   async discard(id: string, signal: AbortSignal): Promise<void> {
     await settled(this.#driver.discard(id, signal), signal).catch(failing(signal));
+  }
+
+  /** Ids under which there is something of ours, each at least once. */
+  async *ids(signal: AbortSignal): AsyncIterable<string> {
+    try {
+      yield* this.#driver.ids?.(signal) ?? [];
+    } catch (error) {
+      failing(signal)(error);
+    }
+  }
+
+  /** What `discard` of this id would remove; undefined if nothing, or something that is not ours. */
+  async holding(id: string, signal: AbortSignal): Promise<Holding | undefined> {
+    const looking = this.#driver.holding?.(id, signal) ?? Promise.resolve(undefined);
+    return settled(looking, signal).catch(failing(signal));
   }
 }
 

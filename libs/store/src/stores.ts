@@ -151,6 +151,12 @@ export class Stores {
     return this.#storeOf(location).size(location.url, signal);
   }
 
+  /** The id of the store that a location is in; undefined if there is none, or one that deletes nothing. */
+  keeperOf(location: ImageLocation): string | undefined {
+    const found = this.#configuredFor(location);
+    return found?.store.capabilities.delete === true ? found.id : undefined;
+  }
+
   /** The id of the store that clients may register `url` in: the preferred one, the default, or another; or none. */
   accepting(url: string, preferred = this.defaultId): string | undefined {
     const scheme = schemeOf(url);
@@ -167,14 +173,18 @@ export class Stores {
   }
 
   // A store that was renamed or is the only one now still has its data: then the scheme tells.
-  #storeOf({ url, metadata }: ImageLocation): Store {
+  #configuredFor({ url, metadata }: ImageLocation): ConfiguredStore | undefined {
     const named = this.#stores.get(metadata['store'] ?? '');
     const scheme = schemeOf(url);
     const defaultFirst = [this.#stores.get(this.defaultId), ...this.#stores.values()];
-    const found = [named, ...defaultFirst].find((configured) => configured?.schemes.includes(scheme));
+    return [named, ...defaultFirst].find((configured) => configured?.schemes.includes(scheme));
+  }
+
+  #storeOf(location: ImageLocation): Store {
+    const found = this.#configuredFor(location);
+    if (found) return found.store;
     // The URL may hold credentials: it is not told.
-    if (!found) throw new ServiceError('BadLocation', `No store has locations of the scheme "${scheme}".`);
-    return found.store;
+    throw new ServiceError('BadLocation', `No store has locations of the scheme "${schemeOf(location.url)}".`);
   }
 }
 

@@ -1,8 +1,9 @@
 import { Controller, Get, Inject, Param, Post, Req, Res } from '@nestjs/common';
-import { type DeletedImage, type Images, ServiceError } from '@glance/domain';
+import type { DeletedImage, Images } from '@glance/domain';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ApiSettings } from '../config.js';
 import { refuseBody } from '../http/json-body.js';
+import { pageOf } from '../http/page-of.js';
 import { sendJson } from '../http/send-json.js';
 import { tokens } from '../tokens.js';
 
@@ -16,12 +17,10 @@ export class DeletedImagesController {
 
   @Get()
   async list(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    const query = request.query as URLSearchParams;
-    const limit = Math.min(count(query.get('limit')) ?? this.settings.limitParamDefault, this.settings.apiLimitMax);
-    const marker = query.get('marker');
-    const found = await this.images.listDeleted(request.caller, { limit, ...(marker !== null && { marker }) });
-    const last = found.length === limit ? found.at(-1) : undefined;
-    const next = last && { next: `/v2/deleted_images?limit=${limit}&marker=${last.id}` };
+    const page = pageOf(request.query as URLSearchParams, this.settings);
+    const found = await this.images.listDeleted(request.caller, page);
+    const last = found.length === page.limit ? found.at(-1) : undefined;
+    const next = last && { next: `/v2/deleted_images?limit=${page.limit}&marker=${last.id}` };
     sendJson(reply, JSON.stringify({ deleted_images: found.map(view), ...next }));
   }
 
@@ -31,12 +30,6 @@ export class DeletedImagesController {
     await this.images.restore(request.caller, id);
     reply.code(204).send();
   }
-}
-
-function count(text: string | null): number | undefined {
-  if (text === null) return undefined;
-  if (/^\d{1,9}$/.test(text)) return Number(text);
-  throw new ServiceError('Invalid', 'limit must be a number from 0 on.');
 }
 
 const view = ({ id, name, owner, size, deletedAt, goesAt }: DeletedImage): object => ({

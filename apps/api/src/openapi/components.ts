@@ -36,12 +36,25 @@ function common(): Readonly<Record<string, JsonSchema>> {
   const orNull = { type: ['null', 'string'] };
   const size = { type: ['null', 'integer'] };
   const deletedImage = record({ id: text, name: orNull, owner: orNull, size, deleted_at: text, erased_after: orNull });
+  const whole = { type: 'integer' };
+  const run = record({
+    id: text,
+    kind: { enum: ['run', 'apply'] },
+    host: text,
+    started_at: text,
+    finished_at: orNull,
+    outcomes: { type: 'object', additionalProperties: whole },
+    bytes: whole,
+    errors: listOf(text),
+  });
+  const backlog = record({ images: whole, bytes: whole, oldest: orNull, failing: whole });
   return {
     AnyObject: anyObject,
     Error: record({ message: text, code: text, title: text }),
     Versions: record({ versions: listOf(version) }),
     Schema: record({ name: text, properties: anyObject }),
     DeletedImages: record({ deleted_images: listOf(deletedImage), next: text }, ['deleted_images']),
+    ScrubberRuns: record({ runs: listOf(run), backlog, next: text }, ['runs', 'backlog']),
     ImportInfo: record({
       'import-methods': record({ description: text, type: { const: 'array' }, value: listOf(text) }),
     }),

@@ -167,6 +167,13 @@ const deleted: readonly Operation[] = [
     summary: 'Brings a deleted image back.',
     answers: { 204: null },
   },
+  {
+    route: 'GET /v2/scrubber/runs',
+    tag: 'images',
+    summary: 'What scrubbers did, the newest first, and what waits for them.',
+    query: { limit: paging['limit']!, marker: paging['marker']! },
+    answers: { 200: 'ScrubberRuns' },
+  },
 ];
 
 /** What is done with images. */

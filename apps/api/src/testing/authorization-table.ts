@@ -292,6 +292,7 @@ export const plainRows: readonly PlainRow[] = [
     expected: (persona) => (isAdmin(persona) ? 201 : 403),
   },
   { method: 'GET', path: '/v2/tasks', expected: (persona) => (isAdmin(persona) ? 200 : 403) },
+  { method: 'GET', path: '/v2/scrubber/runs', expected: (persona) => (isAdmin(persona) ? 200 : 403) },
   {
     method: 'POST',
     path: '/v2/tasks',

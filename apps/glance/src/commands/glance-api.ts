@@ -8,7 +8,7 @@ import { adminOptions } from '../admin-port.js';
 import { messagingDeclarations, processOptions, registryDeclarations } from '../config.js';
 import { type Context, runProgram, type Running } from '../program.js';
 import { remoteBroker, startService } from '../service.js';
-import { stagingDeclarations, stagingPlace } from '../staging.js';
+import { openStaging, stagingDeclarations, stagingPlace } from '../staging.js';
 import { openStores, storePlaces } from '../stores.js';
 import { version } from '../version.js';
 import { showLife, startWorkers, workerCount } from '../workers.js';
@@ -48,7 +48,7 @@ async function serve({ config, log }: Context): Promise<Running> {
     ...(!remote && { database: config.read(databaseOptions) }),
     broker: remote ?? inProcess(log),
     stores,
-    staging: await stagingPlace(config, api, stores, log),
+    staging: await openStaging(await stagingPlace(config, stores), log),
     scrub: 'abandoned',
   });
   log.info(`Listening on ${service.url}.`);

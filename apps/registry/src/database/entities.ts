@@ -6,6 +6,7 @@ import { ImportHostRow, ImportTaskRow, StagedDataRow } from './entities/imports.
 import * as metadefs from './entities/metadefs.js';
 import { NotificationOutboxRow, NotificationRelayRow } from './entities/notifications.js';
 import { QuotaProjectRow } from './entities/quotas.js';
+import { ScrubberRunRow } from './entities/scrubber-runs.js';
 import { TaskInfoRow, TaskRow } from './entities/tasks.js';
 
 /** The tables of Glance, in the order in which they refer to each other. */
@@ -37,6 +38,7 @@ const ownEntities = [
   ImportHostRow,
   QuotaProjectRow,
   DelayedDeletionRow,
+  ScrubberRunRow,
 ];
 
 export const entities = [...glanceEntities, ...ownEntities];

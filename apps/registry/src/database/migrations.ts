@@ -5,6 +5,7 @@ import { CreateImports1732300000010 } from './migrations/create-imports.js';
 import { CreateListIndexes1732300000020 } from './migrations/create-list-indexes.js';
 import { CreateNotificationOutbox1732300000002 } from './migrations/create-notification-outbox.js';
 import { CreateQuotas1732300000030 } from './migrations/create-quotas.js';
+import { CreateScrubberRuns1732300000050 } from './migrations/create-scrubber-runs.js';
 
 /** Oldest first. */
 export const migrations = [
@@ -15,6 +16,7 @@ export const migrations = [
   CreateListIndexes1732300000020,
   CreateQuotas1732300000030,
   CreateDelayedDeletions1732300000040,
+  CreateScrubberRuns1732300000050,
 ];
 
 /** Where is recorded which of them this database has seen; Glance's own record is `alembic_version`. */

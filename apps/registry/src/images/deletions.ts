@@ -18,6 +18,12 @@ export interface DeletionSettings {
   readonly scrubTime: number;
 }
 
+interface WaitingRow {
+  readonly value: string;
+  readonly meta_data: string | null;
+  readonly size: number | null;
+}
+
 const status = { waiting: 'pending_delete', deleted: 'deleted' } as const;
 
 /** A deletion of a delayed image whose data is in use is tried again after this many lease terms. */
@@ -93,7 +99,11 @@ export class Deletions {
       if (lease?.kind === 'location' && lease.outcome === null) return this.#removals.cancel(tx, lease);
       const { image_id: id, previous_status: previous } = held(lease);
       // Nobody waits for the answer to a delayed deletion: it stays deleted.
-      if (previous === status.waiting) return this.leases.postpone(tx, token, patience * this.leases.term);
+      if (previous === status.waiting) {
+        const pause = patience * this.leases.term;
+        await this.leases.backOff(tx, held(lease), { pause, reason: 'The data is in use.' });
+        return;
+      }
       const time = this.#now(tx);
       const sql = 'UPDATE images SET status = ?, deleted = 0, deleted_at = NULL, updated_at = ? WHERE id = ?';
       await tx.run(sql, [previous, time, id]);
@@ -109,22 +119,32 @@ export class Deletions {
     if (row.kind === 'location') return this.#removals.resumed(row);
     const { token, image_id: imageId } = row;
     const lease = { token, expiresIn: this.leases.term };
-    return { kind: 'delete', imageId, locations: await waitingLocations(this.database, imageId), lease };
+    return { kind: 'delete', imageId, ...(await this.#waiting(imageId)), lease };
+  }
+
+  /** What was deleted then, or before, is due; as the database has times. */
+  dueSince(): string {
+    return this.database.dialect.time(new Date(this.leases.clock() - this.settings.scrubTime * 1000));
   }
 
   /** At most `limit` deletions whose delay is over. */
   async delayed(limit: number): Promise<DueWork[]> {
-    const due = this.database.dialect.time(new Date(this.leases.clock() - this.settings.scrubTime * 1000));
+    const due = this.dueSince();
     const candidates =
       "SELECT i.id FROM images i WHERE i.deleted = 1 AND i.status = 'pending_delete' AND i.deleted_at <= ? AND NOT EXISTS " +
       "(SELECT 1 FROM image_leases l WHERE l.image_id = i.id AND l.kind = 'delete' AND l.outcome IS NULL) ORDER BY i.deleted_at LIMIT ?";
     const work: DueWork[] = [];
     for (const { id } of await this.database.rows<{ id: string }>(candidates, [due, limit])) {
-      const lease = await this.#claim(id);
-      if (lease)
-        work.push({ kind: 'delete', imageId: id, locations: await waitingLocations(this.database, id), lease });
+      const claimed = await this.claim(id);
+      if (claimed) work.push(claimed);
     }
     return work;
+  }
+
+  /** One deletion whose delay is over; undefined if somebody else was faster, or it is not due. */
+  async claim(id: string): Promise<DueWork | undefined> {
+    const lease = await this.#claim(id);
+    return lease && { kind: 'delete', imageId: id, ...(await this.#waiting(id)), lease };
   }
 
   /** Undefined if somebody else was faster. */
@@ -132,9 +152,9 @@ export class Deletions {
     return this.database.transaction(async (tx) => {
       await lockImage(tx, id);
       const free =
-        "SELECT i.id FROM images i WHERE i.id = ? AND i.status = 'pending_delete' AND NOT EXISTS " +
+        "SELECT i.id FROM images i WHERE i.id = ? AND i.deleted = 1 AND i.status = 'pending_delete' AND i.deleted_at <= ? AND NOT EXISTS " +
         "(SELECT 1 FROM image_leases l WHERE l.image_id = i.id AND l.kind = 'delete' AND l.outcome IS NULL)";
-      if ((await tx.rows(free, [id])).length === 0) return undefined;
+      if ((await tx.rows(free, [id, this.dueSince()])).length === 0) return undefined;
       return this.leases.grant(tx, {
         image_id: id,
         kind: 'delete',
@@ -143,6 +163,18 @@ export class Deletions {
         context: null,
       });
     });
+  }
+
+  async #waiting(imageId: string): Promise<{ locations: ImageLocation[]; bytes?: number }> {
+    const sql =
+      'SELECT l.value, l.meta_data, i.size FROM image_locations l JOIN images i ON i.id = l.image_id ' +
+      "WHERE l.image_id = ? AND l.status = 'pending_delete' ORDER BY l.id";
+    const rows = await this.database.rows<WaitingRow>(sql, [imageId]);
+    const size = rows[0]?.size;
+    return {
+      locations: rows.map((row) => toLocation(row.value, row.meta_data)),
+      ...(typeof size === 'number' && { bytes: size * rows.length }),
+    };
   }
 
   async #tell(tx: Statements, id: string, context: string | null, deletedAt: string): Promise<void> {
@@ -171,11 +203,4 @@ async function buryChildren(tx: Statements, id: string, time: string): Promise<v
     const sql = `UPDATE ${table} SET deleted = 1, deleted_at = ?, updated_at = ?${state} WHERE image_id = ? AND deleted = 0`;
     await tx.run(sql, [time, time, id]);
   }
-}
-
-async function waitingLocations(database: Database, imageId: string): Promise<ImageLocation[]> {
-  const sql =
-    "SELECT value, meta_data FROM image_locations WHERE image_id = ? AND status = 'pending_delete' ORDER BY id";
-  const rows = await database.rows<{ value: string; meta_data: string | null }>(sql, [imageId]);
-  return rows.map((row) => toLocation(row.value, row.meta_data));
 }

@@ -9,15 +9,19 @@ import { insert } from './image-writes.js';
 export interface LeaseRow {
   readonly token: string;
   readonly image_id: string;
-  readonly kind: 'upload' | 'stage' | 'delete' | 'location';
+  readonly kind: 'upload' | 'stage' | 'delete' | 'location' | 'orphan';
   readonly store: string | null;
   readonly previous_status: string | null;
   readonly outcome: 'finished' | 'cancelled' | null;
   /** Of notifications. */
   readonly context: string | null;
+  /** How often it failed. */
+  readonly attempts: number | null;
 }
 
-const columns = 'token, image_id, kind, store, previous_status, outcome, context';
+const columns = 'token, image_id, kind, store, previous_status, outcome, context, attempts';
+/** Milliseconds: what fails again and again is not tried less often. */
+const longestPause = 6 * 3_600_000;
 
 type Work = Pick<LeaseRow, 'image_id' | 'kind' | 'store' | 'previous_status' | 'context'> & {
   /** Bytes. */
@@ -47,9 +51,9 @@ export class Leases {
   /** Extends the lease while the work makes sense: an upload, also to staging, ends when its image is deleted. */
   async renew(database: Database, token: string): Promise<Lease> {
     const sql =
-      "UPDATE image_leases SET expires_at = ? WHERE token = ? AND outcome IS NULL AND (kind IN ('delete', 'location') OR EXISTS " +
+      "UPDATE image_leases SET expires_at = ? WHERE token = ? AND outcome IS NULL AND (kind IN ('delete', 'location', 'orphan') OR EXISTS " +
       '(SELECT 1 FROM images i WHERE i.id = image_leases.image_id AND i.deleted = 0 AND i.status = ' +
-      "CASE image_leases.kind WHEN 'stage' THEN 'uploading' ELSE 'saving' END))";
+      "COALESCE(image_leases.previous_status, CASE image_leases.kind WHEN 'stage' THEN 'uploading' ELSE 'saving' END)))";
     if ((await database.run(sql, [this.clock() + this.term, token])) === 0) throw leaseLost();
     return { token, expiresIn: this.term };
   }
@@ -80,9 +84,17 @@ export class Leases {
     ]);
   }
 
-  /** Nobody has to do this work for a while. */
-  async postpone(tx: Statements, token: string, milliseconds: number): Promise<void> {
-    await tx.run('UPDATE image_leases SET expires_at = ? WHERE token = ?', [this.clock() + milliseconds, token]);
+  /** Nobody has to do this work for `pause` milliseconds, and twice as long each time. Answers with what it is then. */
+  async backOff(
+    tx: Statements,
+    { token, attempts }: LeaseRow,
+    { pause, reason }: { pause: number; reason: string },
+  ): Promise<{ attempts: number; expiresAt: number }> {
+    const failed = (attempts ?? 0) + 1;
+    const expiresAt = this.clock() + Math.min(pause * 2 ** (failed - 1), Math.max(pause, longestPause));
+    const sql = 'UPDATE image_leases SET expires_at = ?, attempts = ?, reason = ? WHERE token = ?';
+    await tx.run(sql, [expiresAt, failed, reason, token]);
+    return { attempts: failed, expiresAt };
   }
 
   /** Keeps `bytes` of the project's quota for the work, or fails with `LimitExceeded`. */
@@ -108,20 +120,40 @@ export class Leases {
 
   /** Takes over at most `limit` leases that ran out, each with a new token: of several callers one gets it. */
   async takeOver(database: Database, limit: number): Promise<LeaseRow[]> {
-    const now = this.clock();
-    const sql = `SELECT ${columns} FROM image_leases WHERE outcome IS NULL AND expires_at < ? ORDER BY expires_at LIMIT ?`;
+    const sql = `SELECT ${columns} FROM image_leases WHERE outcome IS NULL AND kind <> 'orphan' AND expires_at < ? ORDER BY expires_at LIMIT ?`;
     const taken: LeaseRow[] = [];
-    for (const lease of await database.rows<LeaseRow>(sql, [now, limit])) {
-      const token = randomUUID();
-      const swap =
-        'UPDATE image_leases SET token = ?, expires_at = ? WHERE token = ? AND outcome IS NULL AND expires_at < ?';
-      const won = await database.run(swap, [token, now + this.term, lease.token, now]);
-      if (won > 0) taken.push({ ...lease, token });
+    for (const lease of await database.rows<LeaseRow>(sql, [this.clock(), limit])) {
+      const won = await this.#take(database, lease, 'expires_at < ?');
+      if (won) taken.push(won);
     }
     return taken;
   }
 
-  async #forgetSettled(tx: Statements, now: number): Promise<void> {
-    await tx.run('DELETE FROM image_leases WHERE expires_at < ? AND outcome IS NOT NULL', [now]);
+  /** Takes over the lease of `token`, if it ran out or waits to be tried again. */
+  async takeOne(database: Database, token: string): Promise<LeaseRow | undefined> {
+    const find = `SELECT ${columns} FROM image_leases WHERE token = ? AND outcome IS NULL AND kind <> 'orphan'`;
+    const [lease] = await database.rows<LeaseRow>(find, [token]);
+    return lease && this.#take(database, lease, '(expires_at < ? OR reason IS NOT NULL)');
   }
+
+  async #take(database: Database, lease: LeaseRow, free: string): Promise<LeaseRow | undefined> {
+    const now = this.clock();
+    const token = randomUUID();
+    const swap = `UPDATE image_leases SET token = ?, expires_at = ?, reason = NULL WHERE token = ? AND outcome IS NULL AND ${free}`;
+    const won = await database.run(swap, [token, now + this.term, lease.token, now]);
+    return won > 0 ? { ...lease, token } : undefined;
+  }
+
+  async #forgetSettled(tx: Statements, now: number): Promise<void> {
+    const over = "outcome IS NOT NULL OR kind = 'orphan'";
+    await tx.run(`DELETE FROM image_leases WHERE expires_at < ? AND (${over})`, [now]);
+  }
+}
+
+/** Fails with `Conflict` while data of this id that no image refers to is being erased. `now` as `Date.now`. */
+export async function assertNoOrphan(tx: Statements, imageId: string, now: number): Promise<void> {
+  const sql =
+    "SELECT 1 FROM image_leases WHERE image_id = ? AND kind = 'orphan' AND outcome IS NULL AND expires_at >= ?";
+  if ((await tx.rows(sql, [imageId, now])).length === 0) return;
+  throw new ServiceError('Conflict', `What a store has left of image ${imageId} is being erased; try again.`);
 }

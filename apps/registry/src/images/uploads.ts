@@ -12,10 +12,10 @@ import type { Statements } from '../database/session.js';
 import { imageEvent, prepareEvent, uploadEvent, uploadFailedEvent } from '../notifications/events.js';
 import type { Outbox } from '../notifications/outbox.js';
 import type { Allowance } from '../quotas/project-quotas.js';
-import { stageHost, without } from '../imports/import-marks.js';
+import { importLock, saveMarked, stageHost, without } from '../imports/import-marks.js';
 import { findImage } from './find-image.js';
 import { insertLocations, saveImage } from './image-writes.js';
-import { leaseLost, type LeaseRow, type Leases } from './leases.js';
+import { assertNoOrphan, leaseLost, type LeaseRow, type Leases } from './leases.js';
 
 /** Moves an image from queued over saving to active, or back. */
 export class Uploads {
@@ -47,6 +47,7 @@ export class Uploads {
     if (size !== null && size > this.sizeCap) {
       throw new ServiceError('LimitExceeded', `An image may have ${this.sizeCap} bytes, not ${size}.`);
     }
+    await assertNoOrphan(tx, image.id, this.leases.clock());
     await allowance?.admit(tx, { uploading: 1, storage: size ?? 0 });
     const room = size === null && allowance ? await allowance.room(tx, 'storage') : Infinity;
     const lease: Lease = await this.leases.grant(tx, {
@@ -90,9 +91,10 @@ export class Uploads {
       if (lease.kind === 'stage') await tx.run('UPDATE staged_data SET abandoned = 1 WHERE name = ?', [lease.store]);
       await this.outbox.add(tx, lease.context, uploadFailedEvent(lease.image_id, reason));
       const image = await findImage(tx, lease.image_id);
-      if (image?.status !== (lease.kind === 'stage' ? 'uploading' : 'saving')) return;
-      const properties = without(image.properties, stageHost);
-      const queued = await this.#move(tx, image, { status: 'queued', size: null, virtualSize: null, properties });
+      if (image?.status !== (lease.previous_status ?? (lease.kind === 'stage' ? 'uploading' : 'saving'))) return;
+      const properties = without(image.properties, stageHost, importLock);
+      const empty = { status: 'queued', size: null, virtualSize: null, properties } as const;
+      const queued = await saveMarked(tx, image, { ...image, ...empty }, new Date(this.leases.clock()));
       await this.outbox.add(tx, lease.context, imageEvent('image.update', queued));
     });
   }

@@ -1,5 +1,6 @@
 import { type Image, ServiceError } from '@glance/domain';
 import type { Statements } from '../database/session.js';
+import { assertNoOrphan } from '../images/leases.js';
 import { importLock } from './import-marks.js';
 
 /** Milliseconds. Glance: its tasks are taken for dead when they have shown no sign of life for that long. */
@@ -11,6 +12,7 @@ const patience = { processing: 60 * 60_000, pending: 120 * 60_000 } as const;
  */
 export async function assertUnlocked(tx: Statements, image: Image, now: number): Promise<void> {
   if ((await tx.rows('SELECT 1 FROM import_tasks WHERE image_id = ?', [image.id])).length > 0) throw busy(image);
+  await assertNoOrphan(tx, image.id, now);
   const id = image.properties[importLock];
   if (id === undefined || id === null) return;
   const sql = 'SELECT status, COALESCE(updated_at, created_at) AS seen FROM tasks WHERE id = ?';

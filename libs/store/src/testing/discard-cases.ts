@@ -86,4 +86,26 @@ export function discardCases(current: Current): void {
     const { data } = await driver.read(await writing, { offset: 0, signal: never() });
     expect((await collect(data)).equals(bytes)).toBe(true);
   });
+
+  it('lists what it holds, whole or half-written, and what discarding that would free', async () => {
+    const { driver } = current();
+    if (!driver.ids || !driver.holding) throw new Error('This driver does not say what it holds.');
+    const [whole, half, none] = [randomUUID(), randomUUID(), randomUUID()];
+    await write(whole);
+    const source = stalling(bytes);
+    const writing = driver.write(half, source.data, { size: bytes.length, signal: never() });
+    await source.reached;
+    const listed = new Set<string>();
+    for await (const id of driver.ids(never())) listed.add(id);
+    expect([whole, half, none].map((id) => listed.has(id))).toEqual([true, true, false]);
+    const held = await driver.holding(whole, never());
+    expect(held).toMatchObject({ bytes: bytes.length });
+    expect(Math.abs(held!.modified - Date.now())).toBeLessThan(120_000);
+    expect((await driver.holding(half, never()))!.objects).toBeGreaterThan(0);
+    expect(await driver.holding(none, never())).toBeUndefined();
+    await driver.discard(half, never());
+    source.resume();
+    await expect(writing).rejects.toBeInstanceOf(Error);
+    expect(await driver.holding(half, never())).toBeUndefined();
+  });
 }

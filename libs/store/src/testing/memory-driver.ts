@@ -1,6 +1,6 @@
 import { ServiceError } from '@glance/domain';
 import type { Bytes } from '../bytes.js';
-import type { ReadOptions, StoreCapabilities, StoreDriver } from '../driver.js';
+import type { Holding, ReadOptions, StoreCapabilities, StoreDriver } from '../driver.js';
 
 /** A store in the memory of this process, for tests. Locations are `memory:<id>`. */
 export class MemoryDriver implements StoreDriver {
@@ -8,6 +8,8 @@ export class MemoryDriver implements StoreDriver {
   readonly #images = new Map<string, Buffer>();
   /** Ids that are being written, and by whom. */
   readonly #claims = new Map<string, symbol>();
+  /** Milliseconds of the epoch. */
+  readonly #written = new Map<string, number>();
 
   constructor(capabilities: Partial<StoreCapabilities> = {}) {
     this.capabilities = { write: true, delete: true, seek: true, ...capabilities };
@@ -29,6 +31,7 @@ export class MemoryDriver implements StoreDriver {
     }
     const claim = Symbol(id);
     this.#claims.set(id, claim);
+    this.#written.set(id, Date.now());
     try {
       const chunks: Buffer[] = [];
       for await (const chunk of data) {
@@ -62,6 +65,16 @@ export class MemoryDriver implements StoreDriver {
   async discard(id: string): Promise<void> {
     this.#claims.delete(id);
     this.#images.delete(id);
+  }
+
+  async *ids(): AsyncIterable<string> {
+    yield* this.list();
+  }
+
+  async holding(id: string): Promise<Holding | undefined> {
+    const image = this.#images.get(id);
+    const objects = (image ? 1 : 0) + (this.#claims.has(id) ? 1 : 0);
+    return objects === 0 ? undefined : { objects, bytes: image?.length ?? 0, modified: this.#written.get(id) ?? 0 };
   }
 
   async close(): Promise<void> {

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { lstat, mkdir, open, rename, rm, rmdir, stat, unlink } from 'node:fs/promises';
+import { lstat, mkdir, open, opendir, readdir, rename, rm, rmdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ServiceError } from '@glance/domain';
 import type { Bytes } from '../../bytes.js';
-import type { ReadOptions, StoreDriver } from '../../driver.js';
+import type { Holding, ReadOptions, StoreDriver } from '../../driver.js';
+import { imageName, namePattern } from '../../image-id.js';
 import { fileBytes } from './file-bytes.js';
 import { namesAt, namesOf, urlOf } from './file-names.js';
 import { hasCode, ignoring, orNotFound } from './system-error.js';
@@ -98,6 +99,36 @@ export class FileDriver implements StoreDriver {
     await this.#syncDirectory();
   }
 
+  async *ids(): AsyncIterable<string> {
+    const { directory } = this.#settings;
+    const entries = await opendir(directory).catch((error: unknown) => {
+      if (!hasCode(error, 'ENOENT')) throw error;
+      const message = `The directory "${directory}" of the store is missing.`;
+      throw new ServiceError('StoreUnavailable', message, {}, { cause: error });
+    });
+    for await (const entry of entries) {
+      const [, id] = (entry.isDirectory() ? claimName : imageName).exec(entry.name) ?? [];
+      if (id !== undefined && (entry.isFile() || entry.isDirectory())) yield id;
+    }
+  }
+
+  async holding(id: string): Promise<Holding | undefined> {
+    const { file, upload } = namesOf(this.#settings.directory, id);
+    const arriving = (await readdir(upload).catch(ignoring('ENOENT', 'ENOTDIR'))) ?? [];
+    const paths = [file, upload, ...arriving.map((name) => join(upload, name))];
+    const found = await Promise.all(paths.map((path) => lstat(path).catch(ignoring('ENOENT', 'ENOTDIR'))));
+    const [image, claim] = found;
+    const foreign = (image && !image.isFile()) || (claim && !claim.isDirectory());
+    const there = found.filter((stats) => stats !== undefined);
+    if (foreign || there.length === 0) return undefined;
+    const files = there.filter((stats) => stats.isFile());
+    return {
+      objects: there.length,
+      bytes: files.reduce((sum, { size }) => sum + size, 0),
+      modified: Math.max(...there.map(({ mtimeMs }) => Math.floor(mtimeMs))),
+    };
+  }
+
   async close(): Promise<void> {
     // Files are open only while they are read or written.
   }
@@ -109,6 +140,8 @@ export class FileDriver implements StoreDriver {
     await directory.sync();
   }
 }
+
+const claimName = namePattern(String.raw`\.`, String.raw`\.part`);
 
 /** Makes the directory that claims an id; answers with the file that the data may go to. */
 async function claim(upload: string): Promise<string> {

@@ -4,7 +4,8 @@ import { isServiceError, ServiceError } from '@glance/domain';
 import { Buffers } from '../../buffers.js';
 import type { Bytes } from '../../bytes.js';
 import { cancellation } from '../../cancellation.js';
-import type { ReadOptions, StoreDriver } from '../../driver.js';
+import type { Holding, ReadOptions, StoreDriver } from '../../driver.js';
+import { imageName } from '../../image-id.js';
 import { storeError } from '../../store-error.js';
 import { bufferSize } from './buffer-size.js';
 import { Connection, type Upload } from './connection.js';
@@ -93,6 +94,26 @@ export class RbdDriver implements StoreDriver {
     for (const { stop } of own) stop.abort(reason);
     await Promise.allSettled(own.map(({ over }) => over));
     await this.#removeLeftovers(id, signal);
+  }
+
+  async *ids(): AsyncIterable<string> {
+    const names = await this.#inPool(this.#settings.pool, noPool, (pool) => pool.images());
+    yield* names.filter((name) => imageName.test(name));
+  }
+
+  /** Images that have snapshots of others are not of this store. */
+  async holding(id: string): Promise<Holding | undefined> {
+    return this.#inPool(this.#settings.pool, noPool, async (pool) => {
+      const image = await pool.open({ name: id, readOnly: true }).catch(ignoringMissing);
+      if (!image) return undefined;
+      try {
+        const snapshots = await image.snapshots();
+        if (snapshots.some(({ name, kind }) => kind !== 'trash' && name !== snapshotName)) return undefined;
+        return { objects: 1, bytes: image.size, modified: (await image.modified()).getTime() };
+      } finally {
+        await image.close();
+      }
+    });
   }
 
   async close(): Promise<void> {
@@ -254,6 +275,11 @@ function noPool(cause: unknown): ServiceError {
 
 function notFound(cause: unknown): ServiceError {
   return new ServiceError('DataNotFound', 'The store has no such data.', {}, { cause });
+}
+
+/** For `catch`: a missing image is nothing. */
+function ignoringMissing(error: unknown): undefined {
+  if (!isRadosError(error, 'ENOENT')) throw error;
 }
 
 /** For `catch`: a missing image or snapshot becomes `DataNotFound`, the rest stays as it is. */

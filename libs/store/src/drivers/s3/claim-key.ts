@@ -22,12 +22,23 @@ export async function uploadsOf(
   abortSignal: AbortSignal,
 ): Promise<MultipartUpload[]> {
   const found: MultipartUpload[] = [];
+  for await (const upload of allUploads(client, { Bucket, Prefix: Key }, abortSignal)) {
+    if (upload.Key === Key) found.push(upload);
+  }
+  return found.sort(byAge);
+}
+
+/** All uploads of a bucket that are under way or were left. */
+export async function* allUploads(
+  client: S3Client,
+  where: { readonly Bucket: string; readonly Prefix?: string },
+  abortSignal: AbortSignal,
+): AsyncIterable<MultipartUpload> {
   let markers: { KeyMarker?: string | undefined; UploadIdMarker?: string | undefined } = {};
   for (;;) {
-    const command = new ListMultipartUploadsCommand({ Bucket, Prefix: Key, ...markers });
-    const page = await client.send(command, { abortSignal });
-    found.push(...(page.Uploads ?? []).filter((upload) => upload.Key === Key));
-    if (page.IsTruncated !== true) return found.sort(byAge);
+    const page = await client.send(new ListMultipartUploadsCommand({ ...where, ...markers }), { abortSignal });
+    yield* page.Uploads ?? [];
+    if (page.IsTruncated !== true) return;
     markers = { KeyMarker: page.NextKeyMarker, UploadIdMarker: page.NextUploadIdMarker };
   }
 }

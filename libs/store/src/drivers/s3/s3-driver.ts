@@ -8,7 +8,9 @@ import {
   GetObjectCommand,
   HeadBucketCommand,
   HeadObjectCommand,
+  ListPartsCommand,
   type HeadObjectCommandOutput,
+  paginateListObjectsV2,
   type S3Client,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
@@ -16,10 +18,11 @@ import { isServiceError, ServiceError } from '@glance/domain';
 import { Buffers } from '../../buffers.js';
 import type { Bytes } from '../../bytes.js';
 import { cancellation } from '../../cancellation.js';
-import type { ReadOptions, StoreDriver } from '../../driver.js';
+import type { Holding, ReadOptions, StoreDriver } from '../../driver.js';
+import { imageName } from '../../image-id.js';
 import { responseBytes } from '../../http/response-bytes.js';
 import { resumedBytes } from '../../http/resumed-bytes.js';
-import { beginUpload, type S3Object, uploadMark, uploadsOf } from './claim-key.js';
+import { allUploads, beginUpload, type S3Object, uploadMark, uploadsOf } from './claim-key.js';
 import { s3Client, type S3ClientSettings } from './s3-client.js';
 import { failS3, s3Error } from './s3-error.js';
 import { s3Location, s3Url } from './s3-location.js';
@@ -141,6 +144,54 @@ export class S3Driver implements StoreDriver {
     // In this order: once its upload is gone nobody can complete it any more.
     await this.#abortAll(object, signal);
     await this.#delete(object, signal);
+  }
+
+  async *ids(abortSignal: AbortSignal): AsyncIterable<string> {
+    const { bucket: Bucket } = this.#settings;
+    try {
+      for await (const { Contents = [] } of paginateListObjectsV2(
+        { client: this.#client },
+        { Bucket },
+        { abortSignal },
+      )) {
+        for (const { Key = '' } of Contents) if (imageName.test(Key)) yield Key;
+      }
+      for await (const { Key = '' } of allUploads(this.#client, { Bucket }, abortSignal)) {
+        if (imageName.test(Key)) yield Key;
+      }
+    } catch (error) {
+      failS3(error);
+    }
+  }
+
+  async holding(id: string, signal: AbortSignal): Promise<Holding | undefined> {
+    const object = this.#object(id);
+    const head = (await this.#exists(object, signal)) ? await this.#head(object, signal) : undefined;
+    const uploads = await uploadsOf(this.#client, object, signal).catch(failS3);
+    if (!head && uploads.length === 0) return undefined;
+    let bytes = head?.ContentLength ?? 0;
+    for (const { UploadId } of uploads) bytes += await this.#arrived(object, UploadId, signal);
+    const times = [head?.LastModified, ...uploads.map(({ Initiated }) => Initiated)];
+    const modified = Math.max(...times.map((time) => time?.getTime() ?? 0));
+    return { objects: uploads.length + (head ? 1 : 0), bytes, modified };
+  }
+
+  /** Bytes of an upload that is not complete. */
+  async #arrived(object: S3Object, UploadId: string | undefined, abortSignal: AbortSignal): Promise<number> {
+    let bytes = 0;
+    try {
+      for (let PartNumberMarker: string | undefined; ;) {
+        const command = new ListPartsCommand({ ...object, UploadId, PartNumberMarker });
+        const { Parts = [], IsTruncated, NextPartNumberMarker } = await this.#client.send(command, { abortSignal });
+        bytes += Parts.reduce((sum, { Size = 0 }) => sum + Size, 0);
+        if (IsTruncated !== true) return bytes;
+        PartNumberMarker = NextPartNumberMarker;
+      }
+    } catch (error) {
+      // It has ended meanwhile.
+      if (s3Error(error).code !== 'Cancelled') failS3(error);
+      return bytes;
+    }
   }
 
   async close(): Promise<void> {

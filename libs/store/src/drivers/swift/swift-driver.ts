@@ -2,13 +2,15 @@ import { randomUUID } from 'node:crypto';
 import { isServiceError, ServiceError } from '@glance/domain';
 import type { Bytes } from '../../bytes.js';
 import { cancellation } from '../../cancellation.js';
-import type { Readers, ReadOptions, StoreDriver, WriteOptions } from '../../driver.js';
+import type { Holding, Readers, ReadOptions, StoreDriver, WriteOptions } from '../../driver.js';
 import { OpenstackSession, type OpenstackAccount, type WantedEndpoint } from '../../http/openstack-session.js';
 import { responseBytes } from '../../http/response-bytes.js';
 import { RestClient, type RestClientSettings } from '../../http/rest-client.js';
 import { resumedBytes } from '../../http/resumed-bytes.js';
+import { imageName, namePattern } from '../../image-id.js';
 import { SwiftClaim } from './swift-claim.js';
 import { SwiftClient } from './swift-client.js';
+import { swiftEntries } from './swift-entries.js';
 import { referenceUrl, storageUrl, swiftLocation } from './swift-location.js';
 import { ignoringMissing, SwiftObject } from './swift-object.js';
 import { type Segment, writeSegments } from './write-segments.js';
@@ -36,6 +38,10 @@ export interface SwiftDriverSettings extends RestClientSettings {
 }
 
 const safeName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,200}$/;
+const claimName = namePattern('', String.raw`\.upload`);
+/** Also those that Glance writes. */
+const segmentName = namePattern('', String.raw`(?:-UUID)?-\d{5}`);
+
 /** Milliseconds that may go into tidying up what was stopped. */
 const tidyTime = 30_000;
 
@@ -156,6 +162,57 @@ export class SwiftDriver implements StoreDriver {
     await ignoringMissing(this.#client().ask({ method: 'DELETE', url, signal }));
   }
 
+  async *ids(signal: AbortSignal): AsyncIterable<string> {
+    const { container, shardDigits, multiTenant } = this.#settings;
+    const account = await this.#client().account();
+    const containers = [container];
+    // What is in the accounts of projects is found by its claim.
+    if (shardDigits > 0 && !multiTenant) {
+      for await (const { name } of swiftEntries(this.#client(), account, `${container}_`, signal))
+        containers.push(name);
+    }
+    for (const each of containers) {
+      const url = `${account}/${encodeURIComponent(each)}`;
+      for await (const { name } of swiftEntries(this.#client(), url, '', signal)) {
+        const [, id] = imageName.exec(name) ?? claimName.exec(name) ?? segmentName.exec(name) ?? [];
+        if (id !== undefined) yield id;
+      }
+    }
+  }
+
+  async holding(id: string, signal: AbortSignal): Promise<Holding | undefined> {
+    const account = await this.#client().account();
+    const claimUrl = await this.#claimUrl(id);
+    const claim = await SwiftClaim.read(this.#client(), claimUrl, signal);
+    if (!claim && this.#settings.multiTenant) return undefined;
+    const own = `${account}/${this.#settings.container}`;
+    const places = new Set([claim?.container ?? `${account}/${this.#containerOf(id)}`, own]);
+    let holding: Holding | undefined;
+    for (const url of places) {
+      const found = await ignoringMissing(this.#heldIn(url, id, signal));
+      if (found === 'foreign') return undefined;
+      if (found) holding = together(holding, found);
+    }
+    return holding;
+  }
+
+  async #heldIn(url: string, id: string, signal: AbortSignal): Promise<Holding | 'foreign' | undefined> {
+    let objects = 0;
+    let [image, segments, modified] = [0, 0, 0];
+    for await (const entry of swiftEntries(this.#client(), url, id, signal)) {
+      const isSegment = segmentName.test(entry.name);
+      // It would go with the segments.
+      if (!isSegment && entry.name.startsWith(`${id}-`)) return 'foreign';
+      if (!isSegment && entry.name !== id && entry.name !== `${id}.upload`) continue;
+      objects++;
+      if (isSegment) segments += entry.bytes;
+      else image += entry.bytes;
+      modified = Math.max(modified, Date.parse(`${entry.last_modified?.replace('Z', '')}Z`));
+    }
+    // Of an image of segments, Swift tells the bytes of them all.
+    return objects === 0 ? undefined : { objects, bytes: segments > 0 ? segments : image, modified };
+  }
+
   async close(): Promise<void> {
     this.#rest.close();
   }
@@ -273,6 +330,12 @@ export class SwiftDriver implements StoreDriver {
     const session = new OpenstackSession({ client: this.#rest, account, wanted, spare, options });
     return new SwiftClient(this.#rest, session, name === reference ? endpoint : undefined);
   }
+}
+
+function together(one: Holding | undefined, other: Holding): Holding {
+  if (!one) return other;
+  const modified = Math.max(one.modified, other.modified);
+  return { objects: one.objects + other.objects, bytes: one.bytes + other.bytes, modified };
 }
 
 function assertWanted(signal: AbortSignal): void {

@@ -1,5 +1,6 @@
 import { isServiceError, ServiceError } from '@glance/domain';
 import type { SwiftClient } from './swift-client.js';
+import { swiftEntries } from './swift-entries.js';
 import type { Segment } from './write-segments.js';
 
 /** Metadata of an object that says which upload it came from. */
@@ -97,14 +98,10 @@ export class SwiftObject {
 
   async #listed(container: string, prefix: string, signal: AbortSignal): Promise<string[]> {
     const found: string[] = [];
-    for (let marker = ''; ;) {
-      const query = new URLSearchParams({ format: 'json', prefix, marker });
-      const { body } = await this.#client.ask({ method: 'GET', url: `${container}?${query.toString()}`, signal });
-      const page = (JSON.parse(body || '[]') as readonly { readonly name: string }[]).map(({ name }) => name);
-      if (page.length === 0) return found;
-      found.push(...page.map((name) => `${container}/${encoded(name)}`));
-      marker = page.at(-1)!;
+    for await (const { name } of swiftEntries(this.#client, container, prefix, signal)) {
+      found.push(`${container}/${encoded(name)}`);
     }
+    return found;
   }
 
   async #deleteAll(urls: readonly string[], signal: AbortSignal): Promise<void> {

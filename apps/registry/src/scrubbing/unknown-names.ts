@@ -1,0 +1,68 @@
+import { ServiceError } from '@glance/domain';
+import type { Database } from '../database/database.js';
+import type { SqlValue } from '../database/session.js';
+
+/** How many names may be asked about at a time. */
+const mostNames = 500;
+
+/** A location that an image has, or that is still to be erased. */
+const located = "(deleted = 0 OR status IN ('pending_delete', 'removing'))";
+/** Its URL does not name its image: it could name any. */
+const unusual = `${located} AND value NOT LIKE CONCAT('%', image_id, '%')`;
+const unusualInSqlite = `${located} AND value NOT LIKE ('%' || image_id || '%')`;
+
+/** What refers to names, each with the column that has them. An image that is queued has no data. */
+const inStore: readonly (readonly [column: string, from: string])[] = [
+  ['id', "FROM images WHERE ((deleted = 0 AND status <> 'queued') OR status = 'pending_delete')"],
+  ['image_id', 'FROM image_leases WHERE outcome IS NULL'],
+  ['image_id', 'FROM import_tasks WHERE 1 = 1'],
+  ['name', 'FROM staged_data WHERE 1 = 1'],
+  ['image_id', `FROM image_locations WHERE ${located}`],
+];
+// Glance: stages data under the id of the image, also for copies of an active one.
+const inStaging: typeof inStore = [
+  ['name', 'FROM staged_data WHERE 1 = 1'],
+  ['image_id', 'FROM import_tasks WHERE 1 = 1'],
+  ['id', "FROM images WHERE deleted = 0 AND status <> 'queued'"],
+];
+
+/**
+ * Which of these names no row refers to, directly or by the URL of a location. In doubt one does: case does not count.
+ * `Conflict` if there are locations that cannot be read.
+ */
+export async function unknownNames(
+  database: Database,
+  place: 'store' | 'staging',
+  names: readonly string[],
+): Promise<string[]> {
+  if (names.length > mostNames) throw new ServiceError('Invalid', `At most ${mostNames} names can be asked about.`);
+  if (names.length === 0) return [];
+  const marks = names.map(() => '?').join(', ');
+  const sources = place === 'store' ? inStore : inStaging;
+  const parts = sources.map(([column, from]) => `SELECT ${column} AS name ${from} AND ${column} IN (${marks})`);
+  const rows = await database.rows<{ name: string }>(
+    parts.join(' UNION '),
+    sources.flatMap((): SqlValue[] => [...names]),
+  );
+  const known = new Set(rows.map(({ name }) => name.toLowerCase()));
+  const left = names.filter((name) => !known.has(name.toLowerCase()));
+  if (place === 'staging' || left.length === 0) return left;
+  return withoutLocated(database, left);
+}
+
+async function withoutLocated(database: Database, names: readonly string[]): Promise<string[]> {
+  const condition = database.dialect.name === 'sqlite' ? unusualInSqlite : unusual;
+  const likes = names.map(() => 'LOWER(value) LIKE ?').join(' OR ');
+  const rows = await database.rows<{ value: string }>(
+    `SELECT value FROM image_locations WHERE ${condition} AND (value NOT LIKE '%:%' OR ${likes})`,
+    names.map((name) => `%${name.toLowerCase()}%`),
+  );
+  if (rows.some(({ value }) => !value.includes(':'))) {
+    throw new ServiceError(
+      'Conflict',
+      'Locations in the database are encrypted: what in stores belongs to no image cannot be told.',
+    );
+  }
+  const urls = rows.map(({ value }) => value.toLowerCase());
+  return names.filter((name) => !urls.some((url) => url.includes(name.toLowerCase())));
+}

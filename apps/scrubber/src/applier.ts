@@ -1,0 +1,195 @@
+import { holdLease, isServiceError, type Scrubbing, type Tasks } from '@glance/domain';
+import { type FinishParts, finishWork, sentence } from './finish-work.js';
+import { type Inspector, stagingId } from './inspector.js';
+import { type PlanHeader, type PlanItem, timeOf } from './plan-item.js';
+import { RunLog } from './run-log.js';
+
+export interface ApplierParts extends FinishParts {
+  readonly registry: Scrubbing;
+  readonly tasks: Pick<Tasks, 'heartbeat' | 'undone' | 'forgetStaging'>;
+  readonly inspector: Inspector;
+  /** Takes what nobody needs out of the staging area; absent where this host has none. */
+  readonly discardStaged?: (name: string, signal: AbortSignal) => Promise<void>;
+  /** Where stuck uploads went. */
+  readonly defaultStore: string;
+  /** How many items are worked on at the same time. */
+  readonly poolSize: number;
+}
+
+/** Where to stop; a plan that is not done can be applied again. */
+export interface ApplyLimits {
+  readonly items?: number | undefined;
+  /** Of what is erased. An item of more than is left ends the run. */
+  readonly bytes?: number | undefined;
+  /** After which no item is begun. */
+  readonly seconds?: number | undefined;
+}
+
+/**
+ * `deleted`, `undone`: as planned. `gone`: others were faster. `changed`: it is not any more what it was, and stays. `kept`:
+ * nothing can be done for it. `inUse`: somebody needs the data.
+ */
+type ApplyOutcome = 'deleted' | 'undone' | 'gone' | 'changed' | 'kept' | 'inUse' | 'failed';
+
+/** Does what a plan says, and nothing else: every item is looked at again before it is touched. */
+export class Applier {
+  constructor(private readonly parts: ApplierParts) {}
+
+  /** Answers with what came of it, and whether a limit ended it. Records the run. */
+  async apply(
+    header: PlanHeader,
+    items: AsyncIterable<PlanItem>,
+    limits: ApplyLimits,
+    signal: AbortSignal,
+  ): Promise<{ log: RunLog; limited: boolean }> {
+    const log = new RunLog(this.parts.registry, 'apply', this.parts.logger);
+    await log.begin();
+    const within = new Within(limits);
+    const queue = items[Symbol.asyncIterator]();
+    const work = async (): Promise<void> => {
+      while (!signal.aborted && !within.over) {
+        const next: IteratorResult<PlanItem, undefined> = await queue.next();
+        if (next.done === true || !within.admits(next.value)) return;
+        await this.one(header, next.value, log, signal);
+      }
+    };
+    try {
+      await Promise.all(Array.from({ length: this.parts.poolSize }, work));
+    } finally {
+      await log.end();
+    }
+    return { log, limited: within.over };
+  }
+
+  /** Does one item, and says in `log` what came of it. */
+  async one(header: PlanHeader, item: PlanItem, log: RunLog, signal: AbortSignal): Promise<void> {
+    const idleSince = Date.parse(header.made) - header.grace * 1000;
+    try {
+      const outcome = await this.attempt(item, idleSince, log, signal);
+      if (outcome) log.count(outcome, outcome === 'deleted' ? (item.bytes ?? 0) : 0);
+    } catch (error) {
+      const inUse = isServiceError(error, 'DataInUse');
+      log.count(inUse ? 'inUse' : 'failed');
+      log.error(`${item.kind} ${item.image}: ${sentence(error)}`);
+      if (!inUse)
+        this.parts.logger.warn('An item of the plan failed.', { kind: item.kind, imageId: item.image, error });
+    }
+  }
+
+  /** Undefined where the log has been told. */
+  private async attempt(
+    item: PlanItem,
+    idleSince: number,
+    log: RunLog,
+    signal: AbortSignal,
+  ): Promise<ApplyOutcome | undefined> {
+    const { registry, defaultStore } = this.parts;
+    const { kind, key, image } = item;
+    if (kind === 'orphan') return this.orphan(item, idleSince, signal);
+    if (kind === 'leftover') return this.leftover(item, idleSince, signal);
+    if (kind === 'missing') return this.missing(image, Number(key), signal);
+    if (kind === 'staged') return this.staged(key, signal);
+    const work = await registry.claim({ kind, key, idleSince }, defaultStore);
+    if (!work) return 'gone';
+    await finishWork(work, this.parts, log, signal);
+    return undefined;
+  }
+
+  private async orphan(item: PlanItem, idleSince: number, signal: AbortSignal): Promise<ApplyOutcome> {
+    const { registry, stores, images } = this.parts;
+    const claimed = await registry.claimOrphan(item.image);
+    if (!claimed) return 'changed';
+    const lease = holdLease(images, claimed);
+    const either = AbortSignal.any([signal, lease.signal]);
+    try {
+      const obstacle = await this.otherwise(item, idleSince, either);
+      if (obstacle) return obstacle;
+      await lease.confirm();
+      await stores.discard(item.store ?? '', item.image, either);
+      return 'deleted';
+    } finally {
+      lease.release();
+      await registry.finishOrphan(claimed.token).catch(() => undefined);
+    }
+  }
+
+  private async leftover(item: PlanItem, idleSince: number, signal: AbortSignal): Promise<ApplyOutcome> {
+    const { registry, discardStaged } = this.parts;
+    if (!discardStaged) return 'kept';
+    if ((await registry.unknown('staging', [item.image])).length === 0) return 'changed';
+    const obstacle = await this.otherwise(item, idleSince, signal);
+    if (obstacle) return obstacle;
+    await discardStaged(item.image, signal);
+    return 'deleted';
+  }
+
+  /** Why the data of an item is not what the plan says. */
+  private async otherwise(
+    { store, image, bytes, since, objects }: PlanItem,
+    idleSince: number,
+    signal: AbortSignal,
+  ): Promise<'gone' | 'changed' | undefined> {
+    const { stores, staging } = this.parts.inspector;
+    const place = store === stagingId ? staging : stores.find(({ id }) => id === store);
+    const held = await place?.holding(image, signal);
+    if (!held) return 'gone';
+    const same = held.bytes === bytes && held.objects === objects && timeOf(held.modified) === since;
+    return same && held.modified <= idleSince ? undefined : 'changed';
+  }
+
+  private async staged(name: string, signal: AbortSignal): Promise<ApplyOutcome> {
+    const { tasks, discardStaged } = this.parts;
+    if (!discardStaged) return 'kept';
+    await discardStaged(name, signal);
+    await tasks.forgetStaging([name]);
+    return 'deleted';
+  }
+
+  /** Only where the image has another copy that is there. */
+  private async missing(imageId: string, id: number, signal: AbortSignal): Promise<ApplyOutcome> {
+    const { registry } = this.parts;
+    const locations = await registry.located({ limit: 100, imageId });
+    const lost = locations.find((each) => each.id === id);
+    if (!lost) return 'gone';
+    if (await this.there(lost, signal)) return 'changed';
+    for (const other of locations) {
+      if (other.id === id || !(await this.there(other, signal))) continue;
+      return (await registry.forgetLocation(imageId, id)) ? 'undone' : 'changed';
+    }
+    return 'kept';
+  }
+
+  private async there(
+    { location }: { location: Parameters<Inspector['size']>[0] },
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    try {
+      await this.parts.inspector.size(location, signal);
+      return true;
+    } catch (error) {
+      if (isServiceError(error, 'DataNotFound')) return false;
+      throw error;
+    }
+  }
+}
+
+/** What is left of the limits. */
+class Within {
+  #items: number;
+  #bytes: number;
+  readonly #until: number;
+  over = false;
+
+  constructor({ items = Infinity, bytes = Infinity, seconds = Infinity }: ApplyLimits) {
+    this.#items = items;
+    this.#bytes = bytes;
+    this.#until = performance.now() + seconds * 1000;
+  }
+
+  admits({ bytes }: PlanItem): boolean {
+    const fits = this.#items >= 1 && this.#bytes >= (bytes ?? 0) && performance.now() < this.#until;
+    if (!fits) this.over = true;
+    else [this.#items, this.#bytes] = [this.#items - 1, this.#bytes - (bytes ?? 0)];
+    return fits;
+  }
+}

@@ -1,0 +1,99 @@
+import {
+  type ClaimedWork,
+  holdLease,
+  type ImageLocation,
+  type Images,
+  isServiceError,
+  type Logger,
+  type Scrubbing,
+  type Tasks,
+} from '@glance/domain';
+import type { RunLog } from './run-log.js';
+
+/** What the scrubber needs of the stores. */
+export interface Eraser {
+  /** Erases every copy; one that is gone already is no error. `DataInUse` if somebody uses one. */
+  erase(locations: readonly ImageLocation[], signal: AbortSignal): Promise<void>;
+  /** Erases what an interrupted upload left in a store. */
+  discard(store: string, imageId: string, signal: AbortSignal): Promise<void>;
+}
+
+export interface FinishParts {
+  readonly images: Images;
+  readonly tasks: Pick<Tasks, 'heartbeat' | 'undone'>;
+  readonly registry: Pick<Scrubbing, 'postpone'>;
+  readonly stores: Eraser;
+  readonly logger: Logger;
+}
+
+export type Outcome = 'deleted' | 'undone' | 'inUse' | 'failed';
+
+/** Finishes, or undoes, one piece of work, and says in `log` what came of it. What fails is tried again later. */
+export async function finishWork(
+  work: ClaimedWork,
+  parts: FinishParts,
+  log: RunLog,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const { images, tasks } = parts;
+  const renewLease = (token: string): ReturnType<Images['renewLease']> =>
+    work.kind === 'import' ? tasks.heartbeat(token, 'undo', null) : images.renewLease(token);
+  const lease = holdLease({ renewLease }, work.lease);
+  const either = AbortSignal.any([signal, lease.signal]);
+  try {
+    const outcome = await finish(work, parts, either);
+    log.count(outcome, outcome === 'deleted' && work.kind === 'delete' ? (work.bytes ?? 0) : 0);
+    return outcome;
+  } catch (error) {
+    log.count('failed');
+    log.error(`Image ${work.imageId}: ${sentence(error)}`);
+    // Who was told to stop has not failed; a lease that is lost is another's.
+    const next = either.aborted || work.kind === 'import' ? undefined : await postpone(work, parts, error);
+    const message = 'Scrubbing an image failed and is tried again later.';
+    parts.logger.warn(message, { imageId: work.imageId, ...next, error });
+    return 'failed';
+  } finally {
+    lease.release();
+  }
+}
+
+async function finish(
+  work: ClaimedWork,
+  { images, tasks, stores }: FinishParts,
+  signal: AbortSignal,
+): Promise<Exclude<Outcome, 'failed'>> {
+  const { token } = work.lease;
+  if (work.kind === 'import') {
+    for (const store of work.stores) await stores.discard(store, work.imageId, signal);
+    await tasks.undone(work.taskId, token);
+    return 'undone';
+  }
+  if (work.kind !== 'delete') {
+    if (work.kind === 'upload') await stores.discard(work.store, work.imageId, signal);
+    await images.cancelUpload(token);
+    return 'undone';
+  }
+  try {
+    await stores.erase(work.locations, signal);
+  } catch (error) {
+    if (!isServiceError(error, 'DataInUse')) throw error;
+    await images.cancelDelete(token);
+    return 'inUse';
+  }
+  await images.finishDelete(token);
+  return 'deleted';
+}
+
+/** Of a registry that does not answer, the lease runs out by itself. */
+async function postpone(
+  { lease }: ClaimedWork,
+  { registry }: FinishParts,
+  error: unknown,
+): Promise<{ attempts: number; nextTry: string } | undefined> {
+  return registry.postpone(lease.token, sentence(error)).catch(() => undefined);
+}
+
+/** Of errors that are no `ServiceError`, only their name: they may have anything in them. */
+export function sentence(error: unknown): string {
+  return isServiceError(error) ? error.message : `It failed for a reason that the log has (${(error as Error).name}).`;
+}

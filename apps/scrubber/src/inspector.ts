@@ -1,0 +1,40 @@
+import type { ImageLocation } from '@glance/domain';
+import type { Holding, Store, Stores } from '@glance/store';
+
+/** What a plan may ask of one store, or of the staging area: nothing that changes anything. */
+export interface InspectedPlace {
+  readonly id: string;
+  ids(signal: AbortSignal): AsyncIterable<string>;
+  holding(id: string, signal: AbortSignal): Promise<Holding | undefined>;
+}
+
+/** What a plan may ask of all of them. */
+export interface Inspector {
+  /** Those that can hold something of ours. */
+  readonly stores: readonly InspectedPlace[];
+  /** Undefined where this host has none. */
+  readonly staging: InspectedPlace | undefined;
+  /** The store of a location; undefined if it is not one of `stores`. */
+  keeperOf(location: ImageLocation): string | undefined;
+  /** Bytes; `DataNotFound` if the data is missing. */
+  size(location: ImageLocation, signal: AbortSignal): Promise<number>;
+}
+
+/** The name of the staging area in a plan. */
+export const stagingId = 'staging';
+
+/** Looks at stores, which need not be open. */
+export function inspectorOf(stores: Stores, staging: Store | undefined): Inspector {
+  const place = (id: string, store: Store): InspectedPlace => ({
+    id,
+    ids: (signal) => store.ids(signal),
+    holding: (image, signal) => store.holding(image, signal),
+  });
+  return {
+    stores: stores.ids.filter((id) => stores.get(id).capabilities.delete).map((id) => place(id, stores.get(id))),
+    // One that is a store is looked at as such.
+    staging: staging && !stores.ids.some((id) => stores.get(id) === staging) ? place(stagingId, staging) : undefined,
+    keeperOf: (location) => stores.keeperOf(location),
+    size: (location, signal) => stores.size(location, signal),
+  };
+}

@@ -1,0 +1,122 @@
+import { isServiceError, type LocatedData, type Logger, pendingKinds, type Scrubbing } from '@glance/domain';
+import type { InspectedPlace, Inspector } from './inspector.js';
+import { type PlanItem, timeOf } from './plan-item.js';
+
+export interface PlannerParts {
+  /** Only what reads. */
+  readonly registry: Pick<Scrubbing, 'pending' | 'located' | 'unknown'>;
+  readonly inspector: Inspector;
+  readonly logger: Logger;
+  /** Whose staging area is reached, besides shared ones. */
+  readonly host: string | null;
+  /** Milliseconds of the epoch: what was changed later is left alone. */
+  readonly idleSince: number;
+}
+
+const pageSize = 500;
+/** Locations that are looked for at a time. */
+const parallel = 8;
+
+/** Says what there is to do, and why. Changes nothing, and holds a page at a time. */
+export class Planner {
+  constructor(private readonly parts: PlannerParts) {}
+
+  async *items(signal: AbortSignal): AsyncIterable<PlanItem> {
+    const { stores, staging } = this.parts.inspector;
+    for (const kind of pendingKinds) yield* this.pending(kind);
+    const reached = new Set<string>();
+    for (const place of stores) {
+      try {
+        yield* this.orphans(place, signal);
+        reached.add(place.id);
+      } catch (error) {
+        // What another store has can be said all the same.
+        if (!isServiceError(error) || error.code === 'Conflict' || signal.aborted) throw error;
+        this.parts.logger.warn(`The plan leaves out the store ${place.id}, which does not answer.`, { error });
+      }
+    }
+    if (staging) yield* this.leftIn(staging, 'staging', 'leftover', signal);
+    yield* this.missing(reached, signal);
+  }
+
+  /** What a store has and no row refers to. */
+  orphans(place: InspectedPlace, signal: AbortSignal): AsyncIterable<PlanItem> {
+    return this.leftIn(place, 'store', 'orphan', signal);
+  }
+
+  private async *pending(kind: (typeof pendingKinds)[number]): AsyncIterable<PlanItem> {
+    const { registry, host, idleSince } = this.parts;
+    for (let after: string | undefined; ;) {
+      const page = { limit: pageSize, host, idleSince, ...(after !== undefined && { after }) };
+      const found = await registry.pending(kind, page);
+      for (const { key, imageId: image, store, bytes, since, why } of found) {
+        yield { kind, key, image, store, bytes, since, why };
+      }
+      if (found.length < pageSize) return;
+      after = found.at(-1)!.key;
+    }
+  }
+
+  private async *leftIn(
+    place: InspectedPlace,
+    of: 'store' | 'staging',
+    kind: 'orphan' | 'leftover',
+    signal: AbortSignal,
+  ): AsyncIterable<PlanItem> {
+    const why =
+      of === 'store'
+        ? 'The store has data that no image refers to.'
+        : 'The staging area has data that no import needs.';
+    const said = new Set<string>();
+    for await (const page of pages(place.ids(signal))) {
+      for (const id of await this.parts.registry.unknown(of, page)) {
+        const held = said.has(id) ? undefined : await place.holding(id, signal);
+        // A place may name an id once for each piece that it has of it.
+        if (!held || held.modified > this.parts.idleSince) continue;
+        said.add(id);
+        const { objects, bytes, modified } = held;
+        yield { kind, key: id, image: id, store: place.id, bytes, since: timeOf(modified), why, objects };
+      }
+    }
+  }
+
+  private async *missing(reached: ReadonlySet<string>, signal: AbortSignal): AsyncIterable<PlanItem> {
+    for (let after = 0; ;) {
+      const page = await this.parts.registry.located({ after, limit: pageSize });
+      for (let start = 0; start < page.length; start += parallel) {
+        const looks = page.slice(start, start + parallel).map((data) => this.lookFor(data, reached, signal));
+        for (const item of await Promise.all(looks)) if (item) yield item;
+      }
+      if (page.length < pageSize) return;
+      after = page.at(-1)!.id;
+    }
+  }
+
+  private async lookFor(
+    { id, imageId, location, bytes, since }: LocatedData,
+    reached: ReadonlySet<string>,
+    signal: AbortSignal,
+  ): Promise<PlanItem | undefined> {
+    const store = this.parts.inspector.keeperOf(location);
+    if (store === undefined || !reached.has(store)) return undefined;
+    try {
+      await this.parts.inspector.size(location, signal);
+      return undefined;
+    } catch (error) {
+      if (!isServiceError(error, 'DataNotFound')) throw error;
+    }
+    const why = 'The store does not have the data that the image refers to.';
+    return { kind: 'missing', key: String(id), image: imageId, store, bytes, since, why };
+  }
+}
+
+async function* pages(ids: AsyncIterable<string>): AsyncIterable<string[]> {
+  let page: string[] = [];
+  for await (const id of ids) {
+    page.push(id);
+    if (page.length < pageSize) continue;
+    yield [...new Set(page)];
+    page = [];
+  }
+  if (page.length > 0) yield [...new Set(page)];
+}
