@@ -10,6 +10,7 @@ interface Rule {
   readonly node?: false;
 }
 
+const metrics = /^prom-client$/;
 const nest = /^(@nestjs\/(common|core)|reflect-metadata|rxjs)$/;
 
 const rules: Readonly<Record<string, Rule>> = {
@@ -24,24 +25,24 @@ const rules: Readonly<Record<string, Rule>> = {
   'libs/node-rados': { may: [], packages: [/^koffi$/] },
   'libs/format': { may: ['domain', 'store'], packages: [] },
   // Each driver may bring the SDK of what it talks to, and nothing else may.
-  'libs/store': { may: ['domain', 'config', 'node-rados'], packages: [/^@aws-sdk\/client-s3$/] },
+  'libs/store': { may: ['domain', 'config', 'node-rados'], packages: [/^@aws-sdk\/client-s3$/, metrics] },
   // All Nest and AMQP glue.
-  'libs/rpc': { may: ['domain', 'config'], packages: [nest, /^@nestjs\/microservices$/, /^amqplib$/] },
+  'libs/rpc': { may: ['domain', 'config'], packages: [nest, /^@nestjs\/microservices$/, /^amqplib$/, metrics] },
   // The only one that knows SQL.
   'apps/registry': {
     may: ['domain', 'config', 'keystone', 'policy', 'rpc'],
-    packages: [nest, /^typeorm$/, /^mysql2/, /^better-sqlite3$/, /^yaml$/],
+    packages: [nest, /^typeorm$/, /^mysql2/, /^better-sqlite3$/, /^yaml$/, metrics],
   },
-  'apps/scrubber': { may: ['domain', 'config', 'rpc', 'store'], packages: [nest] },
+  'apps/scrubber': { may: ['domain', 'config', 'rpc', 'store'], packages: [nest, metrics] },
   // The only one that knows HTTP.
   'apps/api': {
     may: ['domain', 'config', 'keystone', 'rpc', 'store', 'format'],
-    packages: [nest, /^@nestjs\/platform-fastify$/, /^fastify$/, /^yauzl$/],
+    packages: [nest, /^@nestjs\/platform-fastify$/, /^fastify$/, /^yauzl$/, metrics],
   },
   // The programs: the only place where the apps meet.
   'apps/glance': {
     may: ['domain', 'config', 'rpc', 'store', 'api', 'registry', 'scrubber'],
-    packages: [/^sonic-boom$/],
+    packages: [/^sonic-boom$/, metrics],
   },
 };
 

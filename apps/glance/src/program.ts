@@ -12,6 +12,8 @@ import {
 } from '@glance/config';
 import { isServiceError } from '@glance/domain';
 import { type Log, openLog } from './log.js';
+import { describeProcess } from './metrics/exposition.js';
+import { workerVariable } from './workers.js';
 
 export interface Context {
   readonly config: Config;
@@ -52,6 +54,7 @@ export async function runProgram(
     const config = await load({ program: own, commandLine, env: process.env, ...(more && { more }) });
     const log = openLog(logSettings(program.name, config));
     if (warn) for (const warning of config.warnings) log.warn(warning);
+    describeProcess(program.name, process.env[workerVariable]);
     try {
       await live(log, () => body({ config, commandLine, log }));
     } finally {

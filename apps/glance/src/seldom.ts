@@ -1,4 +1,4 @@
-import type { Check } from './admin-port.js';
+import type { Check } from './asker.js';
 
 /** The same check; one that has succeeded holds for `interval` milliseconds, one that has failed is made again. */
 export function seldom(interval: number, check: Check): Check {

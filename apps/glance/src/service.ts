@@ -14,7 +14,10 @@ import {
 } from '@glance/rpc';
 import { type ScrubberParts, scrubberOptions, startScrubber } from '@glance/scrubber';
 import type { Stores } from '@glance/store';
-import { adminOptions, type Check, openAdminPort } from './admin-port.js';
+import { adminOptions, openAdminPort } from './admin-port.js';
+import type { Check } from './asker.js';
+import { expose } from './metrics/exposition.js';
+import { brokerSources, registrySources, storeSource } from './metrics/sources.js';
 import type { Running } from './program.js';
 import { registryParts } from './registry-parts.js';
 import { seldom } from './seldom.js';
@@ -55,6 +58,11 @@ export function serviceChecks(
     store: seldom(10_000, () => stores.get(stores.defaultId).check()),
     ...(registry && databaseChecks(registry)),
   };
+}
+
+/** Measures what a process asks, as in `serviceChecks`. */
+export function exposeService(broker: Broker, registry: Registry | undefined, stores: Stores): void {
+  expose(...brokerSources(broker), storeSource(stores), ...(registry ? registrySources(registry) : []));
 }
 
 export interface ServiceParts {
@@ -101,6 +109,7 @@ export async function startService(parts: ServiceParts): Promise<RunningService>
     throw error;
   });
   admin.started(serviceChecks(broker, registry, stores));
+  exposeService(broker, registry, stores);
   return {
     url: running.url,
     async stop() {

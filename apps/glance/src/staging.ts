@@ -58,6 +58,6 @@ export async function openStaging(place: StagingPlace, logger: Logger): Promise<
 /** A staging area in a directory. */
 export async function stagingDirectory(config: Config, directory: string, host: string | null): Promise<StagingPlace> {
   const { options, create } = await drivers.file();
-  const store = new Store(create({ ...config.read(options), filesystemStoreDatadir: directory }));
+  const store = new Store(create({ ...config.read(options), filesystemStoreDatadir: directory }), { name: 'staging' });
   return { host, store, scratchDirectory: join(directory, '.scratch') };
 }

@@ -119,7 +119,7 @@ export async function configuredStores(config: Config, logger: Logger): Promise<
       const driver: StoreDriverModule = await drivers[kind]();
       const settings: Readonly<Record<string, unknown>> = config.read(driver.options, place);
       apart.push({ id, place: JSON.stringify([kind, ...places.map((name) => settings[name])]) });
-      const store = new Store(driver.create(settings));
+      const store = new Store(driver.create(settings), { name: id });
       const { storeDescription: description } = config.read(namedStoreOptions, place);
       return { id, schemes: driver.schemes, store, ...(named && description !== undefined && { description }) };
     }),
@@ -152,7 +152,7 @@ const places = [
 /** Opens one store of files, in `directory`, for the launcher. */
 export async function openFileStore(config: Config, directory: string): Promise<Stores> {
   const { schemes, options, create } = await drivers.file();
-  const store = new Store(create({ ...config.read(options), filesystemStoreDatadir: directory }));
+  const store = new Store(create({ ...config.read(options), filesystemStoreDatadir: directory }), { name: 'file' });
   const stores = new Stores([{ id: 'file', schemes, store }], { defaultId: 'file' });
   await store.open();
   return stores;

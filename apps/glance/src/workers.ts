@@ -3,7 +3,17 @@ import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import type { Logger } from '@glance/domain';
 import type { DatabaseSettings } from '@glance/registry';
+import { Counter } from 'prom-client';
+import { gatherMetrics } from './metrics/exposition.js';
 import type { Running } from './program.js';
+
+/** The variable that tells a worker its number. */
+export const workerVariable = 'GLANCE_WORKER';
+
+const deaths = new Counter({
+  name: 'glance_worker_deaths_total',
+  help: 'Workers that ended before they were told to.',
+});
 
 /** Milliseconds before a worker that died is replaced, so that one that cannot start does not keep the machine busy. */
 const pause = 1000;
@@ -41,20 +51,22 @@ export function workerCount(configured: number | undefined, database: DatabaseSe
 export function startWorkers(count: number, logger: Logger): Running {
   let stopping = false;
   const timers = new Set<NodeJS.Timeout>();
-  const start = (): void => {
-    const worker = cluster.fork();
+  const start = (number: number): void => {
+    const worker = cluster.fork({ [workerVariable]: String(number) });
     watch(worker, logger);
+    gatherMetrics(worker);
     worker.once('exit', (code, signal) => {
       if (stopping) return;
       logger.error(`Worker ${worker.process.pid} ended (code ${code}, signal ${signal}); another takes its place.`);
+      deaths.inc();
       const timer = setTimeout(() => {
         timers.delete(timer);
-        start();
+        start(number);
       }, pause);
       timers.add(timer);
     });
   };
-  for (let i = 0; i < count; i++) start();
+  for (let number = 1; number <= count; number++) start(number);
   logger.info(`Started ${count} workers.`);
   return {
     async stop() {

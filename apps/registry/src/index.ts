@@ -4,6 +4,7 @@ export {
   readAuthorizationSettings,
   type AuthorizationSettings,
 } from './authorization/authorization-options.js';
+export type { WaitingWork } from './waiting-work.js';
 export {
   databaseOptions,
   metadefOptions,

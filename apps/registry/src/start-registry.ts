@@ -17,8 +17,10 @@ import {
 import type { Broker } from '@glance/rpc';
 import { authorizationBy } from './authorization/authorization-by.js';
 import type { AuthorizationSettings } from './authorization/authorization-options.js';
+import { type WaitingWork, waitingWorkOf } from './waiting-work.js';
 import type { DatabaseSettings, RegistrySettings } from './config.js';
 import { connect } from './database/connect.js';
+import type { ConnectionPool } from './database/database-metrics.js';
 import { assertUsable } from './database/schema.js';
 import { type NotificationSettings, silence } from './notifications/config.js';
 import { deliveryTo } from './notifications/delivery.js';
@@ -46,6 +48,10 @@ export interface Registry {
   check(): Promise<void>;
   /** Fails with `Conflict`, and says what to do, if the schema has become one that it cannot work with. */
   checkSchema(): Promise<void>;
+  /** What waits in the database, whoever is to do it. */
+  waitingWork(): Promise<WaitingWork>;
+  /** Undefined where there are no connections to run out of. */
+  pool(): ConnectionPool | undefined;
   /** Lets running calls end, then closes the database. The broker stays open. */
   close(): Promise<void>;
 }
@@ -92,6 +98,8 @@ export async function startRegistry(
         await database.rows('SELECT 1');
       },
       checkSchema: () => assertUsable(database),
+      waitingWork: () => waitingWorkOf(database, settings.registry.scrubTime, Date.now()),
+      pool: () => database.pool?.(),
       async close() {
         await relay?.close();
         await application.close();

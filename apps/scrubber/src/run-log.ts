@@ -1,8 +1,15 @@
 import { hostname } from 'node:os';
 import type { Logger, RunReport, ScrubberRun, Scrubbing } from '@glance/domain';
+import { Counter } from 'prom-client';
 
 /** As many failures as a record names. */
 const mostErrors = 20;
+
+const work = new Counter({
+  name: 'glance_scrub_work_total',
+  help: 'Pieces of work that the scrubber of this process has taken on, by what came of them.',
+  labelNames: ['outcome'],
+});
 
 /** What a run does, told to the registry: from its first piece of work on, for most runs have none. */
 export class RunLog {
@@ -30,6 +37,7 @@ export class RunLog {
   count(outcome: string, bytes = 0): void {
     this.#outcomes[outcome] = (this.#outcomes[outcome] ?? 0) + 1;
     this.#bytes += bytes;
+    work.inc({ outcome });
   }
 
   error(sentence: string): void {

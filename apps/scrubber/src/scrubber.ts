@@ -1,4 +1,5 @@
 import type { RunReport, Scrubbing } from '@glance/domain';
+import { Gauge } from 'prom-client';
 import type { Applier } from './applier.js';
 import { type FinishParts, finishWork } from './finish-work.js';
 import type { Inspector } from './inspector.js';
@@ -29,6 +30,11 @@ export interface ScrubReport {
   readonly bytes: number;
 }
 
+const lastRun = new Gauge({
+  name: 'glance_scrub_last_run_timestamp_seconds',
+  help: 'When a scrubber of this process last found out that nothing more is due.',
+});
+
 /** Finishes what was begun and not finished. Any number of them may run at once. */
 export class Scrubber {
   constructor(private readonly parts: ScrubberParts) {}
@@ -48,6 +54,7 @@ export class Scrubber {
     } finally {
       await log.end();
     }
+    lastRun.setToCurrentTime();
     const report = reportOf(log.report);
     if (Object.values(report).some((count) => count > 0)) logger.info('Scrubbed.', { ...report });
     return report;

@@ -1,4 +1,5 @@
 import { type Contract, type Logger, type MethodOf, ServiceError, silentLogger } from '@glance/domain';
+import { timedCall } from './call-metrics.js';
 import { Service } from './service.js';
 
 /** How a broker is doing, for probes and metrics. */
@@ -27,6 +28,8 @@ export interface Broker {
   serve<T>(contract: Contract<T>, implementation: T & object): Promise<void>;
   /** Whether somebody answers the calls of `contract` now. Fails if that cannot be found out. */
   reaches(contract: Contract<unknown>): Promise<boolean>;
+  /** How many calls of `contract` wait for somebody to take them. Fails if that cannot be found out. */
+  waiting(contract: Contract<unknown>): Promise<number>;
   status(): BrokerStatus;
   /** Takes no more calls of others, and resolves when those that are being executed here are answered. */
   drain(): Promise<void>;
@@ -38,7 +41,10 @@ export interface Broker {
 export function remote<T extends object>(contract: Contract<T>, broker: Broker): T {
   const methods = Object.keys(contract.methods) as MethodOf<T>[];
   return Object.fromEntries(
-    methods.map((method) => [method, (...args: unknown[]) => broker.call(contract, method, args)]),
+    methods.map((method) => {
+      const name = { contract: contract.name, method };
+      return [method, (...args: unknown[]) => timedCall(name, () => broker.call(contract, method, args))];
+    }),
   ) as T;
 }
 
@@ -67,6 +73,7 @@ export function inProcess(logger: Logger = silentLogger): Broker {
       served.set(contract.name, new Service(contract, implementation, logger));
     },
     reaches: async (contract) => served.has(contract.name),
+    waiting: async () => 0,
     status: () => ({
       ready: true,
       connection: 'in process',

@@ -2,7 +2,7 @@ import type { ChannelModel, ConfirmChannel, ConsumeMessage, Message } from 'amqp
 import type { CallOptions, Contract } from '@glance/domain';
 import type { RabbitSettings } from './config.js';
 import type { Connection, Tenant } from './connection.js';
-import { queueReaders } from './queue-readers.js';
+import { queueState } from './queue-state.js';
 import { decodeReply, encodeCall, queueOf, unavailable, type Outcome } from './wire.js';
 
 /** Milliseconds between two attempts at a queue that does not exist. */
@@ -130,7 +130,13 @@ export class RabbitCaller implements Tenant {
   /** Whether somebody answers the calls of `contract` now. */
   async reaches(contract: Contract<unknown>): Promise<boolean> {
     if (!this.#model || this.connection.state !== 'connected') return false;
-    return ((await queueReaders(this.#model, queueOf(this.settings, contract))) ?? 0) > 0;
+    return ((await queueState(this.#model, queueOf(this.settings, contract)))?.consumerCount ?? 0) > 0;
+  }
+
+  /** How many calls of `contract` nobody has taken yet. */
+  async waiting(contract: Contract<unknown>): Promise<number> {
+    if (!this.#model) throw new Error('There is no connection to the message broker.');
+    return (await queueState(this.#model, queueOf(this.settings, contract)))?.messageCount ?? 0;
   }
 
   close(): void {
@@ -237,7 +243,8 @@ export class RabbitCaller implements Tenant {
     const unanswered = [...this.#calls.values()].filter(({ state, sentAt }) => state === 'taken' && sentAt < old);
     for (const queue of new Set([...this.#unread.keys(), ...unanswered.map((call) => call.queue)])) {
       // A connection that fails meanwhile is the business of `down`.
-      const readers = await queueReaders(model, queue).catch(() => undefined);
+      const state = await queueState(model, queue).catch(() => undefined);
+      const readers = state?.consumerCount;
       if (this.#model !== model) return;
       if (readers !== 0) this.#unread.delete(queue);
       else if (!this.#unread.has(queue)) this.#unread.set(queue, Date.now());

@@ -23,6 +23,7 @@ export function rabbitBroker(settings: RabbitSettings, logger: Logger): Broker {
       await connection.settled(settings.rpcOutageGrace * 1_000);
     },
     reaches: (contract) => caller.reaches(contract),
+    waiting: (contract) => caller.waiting(contract),
     status: () => ({
       ready: connection.state === 'connected' && server.ready,
       connection: connection.state,

@@ -1,4 +1,5 @@
 import { ServiceError, type CallOptions, type Contract, type Logger } from '@glance/domain';
+import { timedExecution } from './call-metrics.js';
 
 /** An implementation of a contract whose methods are called by name; fails with `ServiceError` only. */
 export class Service {
@@ -27,7 +28,8 @@ export class Service {
   async call(method: string, args: readonly unknown[]): Promise<unknown> {
     this.optionsOf(method);
     try {
-      return await this.#implementation[method]!(...args);
+      const name = { contract: this.contract.name, method };
+      return await timedExecution(name, async () => this.#implementation[method]!(...args));
     } catch (error) {
       throw this.failure(error, method, args);
     }

@@ -24,6 +24,13 @@ export interface WriteOptions {
   readonly signal: AbortSignal;
 }
 
+/** How much room a place has, in bytes. */
+export interface Capacity {
+  readonly total: number;
+  /** What is left for new data. */
+  readonly available: number;
+}
+
 /** Who may read an image besides its owner. */
 export interface Readers {
   readonly everybody: boolean;
@@ -78,6 +85,8 @@ export interface StoreDriver {
    * made.
    */
   holding?(id: string, signal: AbortSignal): Promise<Holding | undefined>;
+  /** Absent: nobody knows. */
+  capacity?(): Promise<Capacity>;
   close(): Promise<void>;
 }
 

@@ -2,10 +2,11 @@ import { isServiceError, ServiceError } from '@glance/domain';
 import { abortable } from './abortable.js';
 import type { Bytes, Tap } from './bytes.js';
 import { cancellation, settled } from './cancellation.js';
-import type { Holding, Readers, StoreCapabilities, StoreDriver } from './driver.js';
+import type { Capacity, Holding, Readers, StoreCapabilities, StoreDriver } from './driver.js';
 import { Intake } from './intake.js';
 import { Readiness } from './readiness.js';
 import { storeError } from './store-error.js';
+import { StoreMetrics } from './store-metrics.js';
 
 export interface StoreWrite {
   readonly id: string;
@@ -29,6 +30,13 @@ export interface StoreRead {
   readonly signal: AbortSignal;
 }
 
+export interface StoreNature {
+  /** What metrics call it. */
+  readonly name?: string;
+  /** Milliseconds that the driver has for undoing a write after its signal has fired. */
+  readonly patience?: number;
+}
+
 /**
  * One place for images: what its driver does, with sizes checked, limits kept, ranges cut, and every failure a
  * `ServiceError` that may be shown. No call outlives its signal by more than the driver's time to tidy up.
@@ -37,12 +45,13 @@ export class Store {
   readonly #driver: StoreDriver;
   readonly #patience: number;
   readonly #readiness: Readiness;
+  readonly #metrics: StoreMetrics;
 
-  /** `patience`: milliseconds that the driver has for undoing a write after `signal` has fired. */
-  constructor(driver: StoreDriver, { patience = 10_000 }: { patience?: number } = {}) {
+  constructor(driver: StoreDriver, { name = 'unnamed', patience = 10_000 }: StoreNature = {}) {
     this.#driver = driver;
     this.#patience = patience;
-    this.#readiness = new Readiness(() => driver.open());
+    this.#metrics = new StoreMetrics(name);
+    this.#readiness = new Readiness(() => this.#metrics.operation('open', driver.open()));
   }
 
   get capabilities(): StoreCapabilities {
@@ -56,8 +65,13 @@ export class Store {
 
   /** Proves that the place can be used now, whatever it was before. */
   async check(): Promise<void> {
-    if (this.#readiness.reached) await this.#driver.open().catch(fail);
+    if (this.#readiness.reached) await this.#metrics.operation('open', this.#driver.open().catch(fail));
     else await this.open();
+  }
+
+  /** How much room its place has; undefined if that cannot be known. */
+  async capacity(): Promise<Capacity | undefined> {
+    return this.#driver.capacity?.().catch(fail);
   }
 
   async close(): Promise<void> {
@@ -69,7 +83,11 @@ export class Store {
    * says its cause: `SizeMismatch`, `LimitExceeded`, what `data` or a tap threw, what the driver says, or why `signal`
    * fired. Only when the driver does not come back after `signal` has `details.leftovers`: then `discard` later.
    */
-  async write({
+  write(request: StoreWrite): Promise<{ url: string; size: number }> {
+    return this.#metrics.transfer('write', () => this.#write(request));
+  }
+
+  async #write({
     id,
     data,
     taps = [],
@@ -85,7 +103,8 @@ export class Store {
     const over = new AbortController();
     const stop = AbortSignal.any([signal, over.signal]);
     const source = intake.arriving(abortable(data, stop, () => cancellation(signal)));
-    const stream = intake.leaving(taps.reduce((bytes, tap) => tap.through(bytes), source));
+    const tapped = intake.leaving(taps.reduce((bytes, tap) => tap.through(bytes), source));
+    const stream = this.#metrics.counted('write', tapped);
     const late = (): ServiceError => withLeftovers(cancellation(signal));
     try {
       const writing = this.#driver.write(id, stream, { size, owner, signal });
@@ -108,18 +127,14 @@ export class Store {
   async read(url: string, { offset = 0, length, signal }: StoreRead): Promise<{ size: number; data: Bytes }> {
     const { seek } = this.capabilities;
     const range = seek ? { offset, length } : { offset: 0, length: undefined };
-    const { size, data } = await settled(this.#driver.read(url, { ...range, signal }), signal).catch(failing(signal));
+    const opening = settled(this.#driver.read(url, { ...range, signal }), signal).catch(failing(signal));
+    const { size, data } = await this.#metrics.operation('read', opening);
     if (offset > 0 && offset >= size) {
       throw new ServiceError('RangeNotSatisfiable', `The image has ${size} bytes only.`, { size });
     }
     const part = { skip: offset - range.offset, length: Math.min(length ?? size, size - offset) };
-    return {
-      size,
-      data: cut(
-        abortable(data, signal, () => cancellation(signal)),
-        part,
-      ),
-    };
+    const wanted = abortable(data, signal, () => cancellation(signal));
+    return { size, data: this.#metrics.reading(cut(wanted, part)) };
   }
 
   /** Whether clients may register what is at `url`, which then is this store's. */
@@ -135,23 +150,25 @@ export class Store {
   /** Lets these read what is at `url` without the service, and nobody else but its owner. */
   async share(url: string, readers: Readers, signal: AbortSignal): Promise<void> {
     const sharing = this.#driver.share?.(url, readers, signal) ?? Promise.resolve();
-    await settled(sharing, signal).catch(failing(signal));
+    await this.#metrics.operation('share', settled(sharing, signal).catch(failing(signal)));
   }
 
   /** Bytes of what is at `url`. */
   async size(url: string, signal: AbortSignal): Promise<number> {
-    return settled(this.#driver.size(url, signal), signal).catch(failing(signal));
+    return this.#metrics.operation('size', settled(this.#driver.size(url, signal), signal).catch(failing(signal)));
   }
 
   /** Removes what is at `url`: `DataNotFound` if nothing is, `DataInUse` if somebody still needs it. */
   async delete(url: string, signal: AbortSignal): Promise<void> {
     if (!this.capabilities.delete) throw new ServiceError('StoreDisabled', 'This store deletes nothing.');
-    await settled(this.#driver.delete(url, signal), signal).catch(failing(signal));
+    const deletion = settled(this.#driver.delete(url, signal), signal).catch(failing(signal));
+    await this.#metrics.operation('delete', deletion);
   }
 
   /** Removes all that an interrupted write of `id` left. Only for an id that no image refers to. */
   async discard(id: string, signal: AbortSignal): Promise<void> {
-    await settled(this.#driver.discard(id, signal), signal).catch(failing(signal));
+    const discarding = settled(this.#driver.discard(id, signal), signal).catch(failing(signal));
+    await this.#metrics.operation('discard', discarding);
   }
 
   /** Ids under which there is something of ours, each at least once. */

@@ -2,6 +2,7 @@ import { type Caller, type Logger, ServiceError } from '@glance/domain';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Identity } from '../identity/identity.js';
 import { hasBody } from './has-body.js';
+import { requestMeter } from './http-metrics.js';
 import { refuseBody } from './json-body.js';
 import { checkRequestId } from './request-id.js';
 import type { Traffic } from './traffic.js';
@@ -71,13 +72,16 @@ async function admit(request: FastifyRequest, caller: Caller | Promise<Caller> |
 
 function watch(request: FastifyRequest, reply: FastifyReply, { traffic, logger }: EveryRequestParts): void {
   const began = performance.now();
+  const answered = requestMeter(request);
   traffic.opened(reply.raw, request.raw.socket);
   reply.raw.once('close', () => {
     traffic.closed();
-    const { statusCode, writableFinished } = reply.raw;
-    logger.info(`${request.method} ${request.originalUrl} ${statusCode}${writableFinished ? '' : ' (client gone)'}`, {
+    const { statusCode: status, writableFinished: complete } = reply.raw;
+    const milliseconds = performance.now() - began;
+    answered({ status, complete, milliseconds });
+    logger.info(`${request.method} ${request.originalUrl} ${status}${complete ? '' : ' (client gone)'}`, {
       requestId: request.id,
-      milliseconds: Math.round(performance.now() - began),
+      milliseconds: Math.round(milliseconds),
     });
   });
 }

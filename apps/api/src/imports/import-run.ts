@@ -10,6 +10,7 @@ import {
 } from '@glance/domain';
 import { type CopyParts, importCopy } from './import-copy.js';
 import { type LocationParts, registerLocation } from './register-location.js';
+import { type ImportOutcome, timedImport } from './import-metrics.js';
 import { Meter } from './meter.js';
 import { whyFailed } from './why-failed.js';
 
@@ -52,12 +53,19 @@ export class ImportRun {
     this.dirty = new Set(task.method === 'add-location' ? [] : before.map(({ store }) => store));
   }
 
-  async end(): Promise<void> {
+  end(): Promise<void> {
+    return timedImport(this.task.method, () => this.outcome());
+  }
+
+  private async outcome(): Promise<ImportOutcome> {
     try {
       if (this.duty === 'run') await this.attempt();
-      if (this.duty === 'undo') await this.undo();
+      if (this.duty === 'run') return 'success';
+      await this.undo();
+      return 'failure';
     } catch (error) {
       await this.leave(error);
+      return 'left';
     } finally {
       this.lease.release();
     }

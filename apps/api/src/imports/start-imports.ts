@@ -6,6 +6,7 @@ import { AddressGuard, WebClient } from '@glance/store';
 import { UrlFilter } from './download/url-filter.js';
 import { webSources } from './download/web-source.js';
 import { ImportEngine } from './import-engine.js';
+import { importSlots } from './import-metrics.js';
 import { importPlugins } from './plugins/import-plugins.js';
 import { Scratch } from './scratch.js';
 import { importSources } from './sources.js';
@@ -35,6 +36,7 @@ export function startImports(settings: ApiSettings, parts: ApiParts, traffic: Tr
   const { webDownloadRetries: retries, webDownloadDeadline: deadline } = settings;
   const web = webSources(client, { retries, deadline: deadline * 1000, pause: 1_000 });
   const inspect = inspectImage(settings, logger);
+  importSlots.set(settings.taskPoolThreads);
   const engine = new ImportEngine({
     tasks,
     stores,

@@ -6,6 +6,7 @@ import { inProcess } from '@glance/rpc';
 import { scrubberOptions } from '@glance/scrubber';
 import { adminOptions } from '../admin-port.js';
 import { messagingDeclarations, processOptions, registryDeclarations } from '../config.js';
+import { answerForMetrics } from '../metrics/exposition.js';
 import { type Context, runProgram, type Running } from '../program.js';
 import { remoteBroker, startService } from '../service.js';
 import { openStaging, stagingDeclarations, stagingPlace } from '../staging.js';
@@ -33,7 +34,10 @@ async function body(context: Context): Promise<Running> {
   const { config, log } = context;
   const count = workerCount(config.read(processOptions).workers, config.read(databaseOptions));
   if (cluster.isPrimary && count > 1) return startWorkers(count, log);
-  if (cluster.isWorker) showLife();
+  if (cluster.isWorker) {
+    showLife();
+    answerForMetrics();
+  }
   return serve(context);
 }
 

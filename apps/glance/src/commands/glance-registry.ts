@@ -2,6 +2,8 @@ import type { Program } from '@glance/config';
 import { startRegistry } from '@glance/registry';
 import { adminOptions, openAdminPort } from '../admin-port.js';
 import { messagingDeclarations, registryDeclarations } from '../config.js';
+import { expose } from '../metrics/exposition.js';
+import { brokerSources, registrySources } from '../metrics/sources.js';
 import { runProgram } from '../program.js';
 import { registryParts } from '../registry-parts.js';
 import { brokerCheck, databaseChecks, remoteBroker } from '../service.js';
@@ -21,6 +23,7 @@ await runProgram(program, async ({ config, log }) => {
   const admin = await openAdminPort(config.read(adminOptions));
   const registry = await startRegistry(registryParts(config), broker, log);
   admin.started({ broker: brokerCheck(broker), ...databaseChecks(registry) });
+  expose(...brokerSources(broker), ...registrySources(registry));
   log.info('Serving the registry.');
   return {
     async stop() {

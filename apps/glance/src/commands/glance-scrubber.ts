@@ -27,7 +27,7 @@ import { messagingDeclarations, registryDeclarations } from '../config.js';
 import type { Log } from '../log.js';
 import { type Context, runProgram, type Running } from '../program.js';
 import { registryParts } from '../registry-parts.js';
-import { remoteBroker, serviceChecks } from '../service.js';
+import { exposeService, remoteBroker, serviceChecks } from '../service.js';
 import { stagingDeclarations, stagingPlace } from '../staging.js';
 import { configuredStores, openStores, storePlaces } from '../stores.js';
 import { version } from '../version.js';
@@ -190,6 +190,7 @@ async function scrub(scene: Scene, context: Context): Promise<Running | number> 
     const admin = await openAdminPort(config.read(adminOptions));
     const scrubber = await startScrubber(wakeupTime * 1000, parts);
     admin.started(serviceChecks(scene.broker, scene.registry, scene.stores));
+    exposeService(scene.broker, scene.registry, scene.stores);
     return {
       async stop() {
         admin.stopping();

@@ -8,6 +8,7 @@ import { ServiceError } from '@glance/domain';
 import type { DatabaseSettings } from '../config.js';
 import { type ConnectionTarget, parseConnectionUrl } from './connection-url.js';
 import { Database } from './database.js';
+import type { ConnectionPool } from './database-metrics.js';
 import { mysqlDialect, sqliteDialect } from './dialect.js';
 import { entities } from './entities.js';
 import { SnakeCase } from './entities/columns.js';
@@ -35,9 +36,10 @@ export async function connect(settings: DatabaseSettings): Promise<Database> {
   if (!settings.connection) throw new ServiceError('Invalid', '[database] connection is not set.');
   const target = parseConnectionUrl(settings.connection);
   if (target.kind === 'sqlite') return connectSqlite(target.path);
-  const source = new DataSource(mysqlOptions(target, settings));
+  let pool: mysql.Pool | undefined;
+  const source = new DataSource(mysqlOptions(target, settings, (made) => (pool = made)));
   await initialize(source, target, settings);
-  return new Database(mysqlDialect, source, source);
+  return new Database(mysqlDialect, source, source, () => stateOf(pool!));
 }
 
 async function connectSqlite(path: string | null): Promise<Database> {
@@ -71,14 +73,24 @@ function sqliteOptions(database: string): DataSourceOptions {
   };
 }
 
-function mysqlOptions(target: MysqlTarget, settings: DatabaseSettings): DataSourceOptions {
+function mysqlOptions(
+  target: MysqlTarget,
+  settings: DatabaseSettings,
+  onPool: (pool: mysql.Pool) => void,
+): DataSourceOptions {
   const { host, port, user: username, password, database, tls } = target;
   const { maxPoolSize, maxOverflow, connectionRecycleTime, mysqlSqlMode } = settings;
   const read = (file: string | undefined): Buffer | undefined => (file === undefined ? undefined : readFileSync(file));
   return {
     ...shared,
     type: 'mysql',
-    driver: { createPool: (options: mysql.PoolOptions) => preparedPool(options, mysqlSqlMode) },
+    driver: {
+      createPool(options: mysql.PoolOptions) {
+        const pool = preparedPool(options, mysqlSqlMode);
+        onPool(pool);
+        return pool;
+      },
+    },
     ...{ host, port, username, password, database },
     ...(tls && { ssl: { ca: read(tls.ca), cert: read(tls.cert), key: read(tls.key) } }),
     charset: 'utf8mb4_general_ci',
@@ -119,6 +131,24 @@ function preparedPool(options: mysql.PoolOptions, sqlMode: string): mysql.Pool {
     connection.query(`SET SESSION ${session.join(', SESSION ')}`, (error) => error && connection.destroy());
   });
   return pool;
+}
+
+/** What mysql2 knows and has no public name for. */
+interface PoolInternals {
+  readonly config: { readonly connectionLimit: number };
+  readonly _allConnections: { readonly length: number };
+  readonly _freeConnections: { readonly length: number };
+  readonly _connectionQueue: { readonly length: number };
+}
+
+function stateOf(pool: mysql.Pool): ConnectionPool {
+  const { config, _allConnections, _freeConnections, _connectionQueue } = pool as unknown as PoolInternals;
+  return {
+    used: _allConnections.length - _freeConnections.length,
+    idle: _freeConnections.length,
+    max: config.connectionLimit,
+    pending: _connectionQueue.length,
+  };
 }
 
 async function initialize(

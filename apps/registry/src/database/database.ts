@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { DataSource } from 'typeorm';
+import type { ConnectionPool } from './database-metrics.js';
 import type { Dialect } from './dialect.js';
 import { asServiceError, databaseFailure, DatabaseFailure, type FailureKind } from './failure.js';
 import { Session, type SqlValue, type Statements } from './session.js';
@@ -35,6 +36,8 @@ export class Database {
     readonly dialect: Dialect,
     readonly reader: DataSource,
     readonly writer: DataSource,
+    /** Absent where there are no connections to run out of. */
+    readonly pool?: () => ConnectionPool,
   ) {}
 
   /** Reads what is committed. */

@@ -1,5 +1,6 @@
 import type { PoolConnection } from 'mysql2';
 import type { DataSource, QueryResult, QueryRunner } from 'typeorm';
+import { timedStatement } from './database-metrics.js';
 import type { Dialect } from './dialect.js';
 import { DatabaseFailure, databaseFailure } from './failure.js';
 
@@ -60,7 +61,11 @@ export class Session implements Statements {
     await this.#runner.release();
   }
 
-  async #query(sql: string, values: readonly SqlValue[] = []): Promise<QueryResult> {
+  #query(sql: string, values: readonly SqlValue[] = []): Promise<QueryResult> {
+    return timedStatement(sql, () => this.#answer(sql, values));
+  }
+
+  async #answer(sql: string, values: readonly SqlValue[]): Promise<QueryResult> {
     const answer = this.#runner.query(sql, values as SqlValue[], true);
     try {
       // SQLite answers before anybody could wait.

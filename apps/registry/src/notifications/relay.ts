@@ -1,4 +1,5 @@
 import type { Logger } from '@glance/domain';
+import { Counter } from 'prom-client';
 import type { Database } from '../database/database.js';
 import type { Delivery } from './delivery.js';
 import { forget, oldest, type Outbox, type OutboxRow, recordFailure } from './outbox.js';
@@ -18,6 +19,12 @@ export interface RelayParts {
 }
 
 const batch = 100;
+
+const attempts = new Counter({
+  name: 'glance_notifications_total',
+  help: 'Notifications that were delivered, could not be delivered for now, and were dropped after too many attempts.',
+  labelNames: ['outcome'],
+});
 
 /**
  * Sends what is in the outbox, and removes what was sent: those about one image one after the other, in the order of the
@@ -68,12 +75,15 @@ export class Relay {
     if (rows.length === 0) return false;
     const { sent, failed, reason } = await this.#send(rows);
     await forget(database, sent);
+    attempts.inc({ outcome: 'delivered' }, sent.length);
+    attempts.inc({ outcome: 'failed' }, failed.length);
     if (failed.length === 0) {
       this.#recovered();
       return rows.length === batch || sent.length < rows.length;
     }
     this.#failed(reason);
     const dropped = await recordFailure(database, failed, retry);
+    attempts.inc({ outcome: 'dropped' }, dropped);
     if (dropped > 0) logger.error('Notifications that could not be delivered were dropped.', { dropped });
     // Another process may reach the broker.
     await this.#lease.release();

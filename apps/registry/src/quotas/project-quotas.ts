@@ -1,4 +1,5 @@
 import { ServiceError, type Usage } from '@glance/domain';
+import { Counter } from 'prom-client';
 import type { Database } from '../database/database.js';
 import type { Statements } from '../database/session.js';
 import { type Amounts, usageOf } from './usage.js';
@@ -21,6 +22,18 @@ const names: Readonly<Record<keyof Amounts, { readonly limit: string; readonly s
   images: { limit: 'image_count_total', says: 'images' },
   uploading: { limit: 'image_count_uploading', says: 'images that are being uploaded or imported' },
 };
+
+const refusals = new Counter({
+  name: 'glance_quota_refusals_total',
+  help: 'What was refused because a project has no room left, by the name of the limit in Keystone.',
+  labelNames: ['limit'],
+});
+
+function refused(kind: keyof Amounts, message: (name: string, says: string) => string): ServiceError {
+  const { says, limit } = names[kind];
+  refusals.inc({ limit });
+  return new ServiceError('LimitExceeded', message(limit, says));
+}
 
 /** What projects may use. Says nothing of projects without limits, and costs nothing where there are none. */
 export class ProjectQuotas {
@@ -85,11 +98,8 @@ export class Allowance {
     for (const [kind, amount] of Object.entries(wanted) as [keyof Amounts, number][]) {
       const limit = this.limits[kind] ?? -1;
       if (limit < 0 || used[kind] + amount <= limit) continue;
-      const { says, limit: name } = names[kind];
-      throw new ServiceError(
-        'LimitExceeded',
-        `The project may have ${limit} ${says} (${name}): it has ${used[kind]}, and ${amount} more are asked for.`,
-      );
+      const wish = `it has ${used[kind]}, and ${amount} more are asked for.`;
+      throw refused(kind, (name, says) => `The project may have ${limit} ${says} (${name}): ${wish}`);
     }
   }
 
@@ -99,11 +109,7 @@ export class Allowance {
     if (limit < 0) return Infinity;
     const used = (await this.#held(tx))[kind];
     if (used < limit) return limit - used;
-    const { says, limit: name } = names[kind];
-    throw new ServiceError(
-      'LimitExceeded',
-      `The project may have ${limit} ${says} (${name}), and has ${used} already.`,
-    );
+    throw refused(kind, (name, says) => `The project may have ${limit} ${says} (${name}), and has ${used} already.`);
   }
 
   async #held(tx: Statements, token?: string): Promise<Amounts> {

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { lstat, mkdir, open, opendir, readdir, rename, rm, rmdir, stat, unlink } from 'node:fs/promises';
+import { lstat, mkdir, open, opendir, readdir, rename, rm, rmdir, stat, statfs, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ServiceError } from '@glance/domain';
 import type { Bytes } from '../../bytes.js';
-import type { Holding, ReadOptions, StoreDriver } from '../../driver.js';
+import type { Capacity, Holding, ReadOptions, StoreDriver } from '../../driver.js';
 import { imageName, namePattern } from '../../image-id.js';
 import { fileBytes } from './file-bytes.js';
 import { namesAt, namesOf, urlOf } from './file-names.js';
@@ -127,6 +127,12 @@ export class FileDriver implements StoreDriver {
       bytes: files.reduce((sum, { size }) => sum + size, 0),
       modified: Math.max(...there.map(({ mtimeMs }) => Math.floor(mtimeMs))),
     };
+  }
+
+  /** Of the file system. */
+  async capacity(): Promise<Capacity> {
+    const { bsize, blocks, bavail } = await statfs(this.#settings.directory);
+    return { total: blocks * bsize, available: bavail * bsize };
   }
 
   async close(): Promise<void> {

@@ -4,7 +4,7 @@ import { isServiceError, ServiceError } from '@glance/domain';
 import { Buffers } from '../../buffers.js';
 import type { Bytes } from '../../bytes.js';
 import { cancellation } from '../../cancellation.js';
-import type { Holding, ReadOptions, StoreDriver } from '../../driver.js';
+import type { Capacity, Holding, ReadOptions, StoreDriver } from '../../driver.js';
 import { imageName } from '../../image-id.js';
 import { storeError } from '../../store-error.js';
 import { bufferSize } from './buffer-size.js';
@@ -114,6 +114,12 @@ export class RbdDriver implements StoreDriver {
         await image.close();
       }
     });
+  }
+
+  /** Of the disks of the whole cluster: what an image takes of it depends on how often the pool keeps it. */
+  async capacity(): Promise<Capacity> {
+    const { total, available } = await (await this.#connection.cluster()).stats();
+    return { total, available };
   }
 
   async close(): Promise<void> {

@@ -1,0 +1,29 @@
+import { Gauge, Histogram } from 'prom-client';
+
+/** `left`: somebody else has it now, or will claim it. */
+export type ImportOutcome = 'success' | 'failure' | 'left';
+
+const durations = new Histogram({
+  name: 'glance_import_duration_seconds',
+  help: 'How long this process was at an import, and what came of it; `left` is to others.',
+  labelNames: ['method', 'outcome'],
+  buckets: [0.5, 1, 5, 15, 60, 300, 1800, 7200],
+});
+const active = new Gauge({ name: 'glance_imports_active', help: 'Imports that this process is at.' });
+
+/** How many imports a process takes on at once. */
+export const importSlots = new Gauge({
+  name: 'glance_import_slots',
+  help: 'Imports that this process takes on at the same time at most.',
+});
+
+/** Times an import, and counts it while it is under way. */
+export async function timedImport(method: string, work: () => Promise<ImportOutcome>): Promise<void> {
+  const end = durations.startTimer({ method });
+  active.inc();
+  try {
+    end({ outcome: await work() });
+  } finally {
+    active.dec();
+  }
+}
