@@ -23,6 +23,7 @@ import { inspectImage } from './images/inspect-image.js';
 import { ImportsController } from './imports/imports.controller.js';
 import type { Imports } from './imports/start-imports.js';
 import type { StagingPlace } from './imports/staging-area.js';
+import { LocationRenewal } from './images/location-renewal.js';
 import { LocationsController } from './images/locations.controller.js';
 import { ImageLocations } from './images/image-locations.js';
 import { MembersController } from './images/members.controller.js';
@@ -98,7 +99,9 @@ export class ApiModule {
       hashAlgorithm: settings.hashingAlgorithm,
       inspect: inspectImage(settings, logger),
     });
+    const renewal = new LocationRenewal(images, stores, logger);
     const view = imageView({
+      current: (image) => renewal.shown(image),
       directUrl: settings.showImageDirectUrl,
       locations: settings.showMultipleLocations,
       stores: stores.named,
@@ -115,6 +118,7 @@ export class ApiModule {
       [tokens.sharing, sharing],
       [tokens.stores, stores],
       [tokens.imageData, data],
+      [tokens.locationRenewal, renewal],
       [tokens.imageLocations, new ImageLocations(images, stores, data)],
       [tokens.imageView, view],
       [tokens.settings, settings],

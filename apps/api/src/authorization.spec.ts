@@ -32,7 +32,7 @@ const believing: Identity = {
 
 let service: TestService;
 beforeAll(async () => {
-  service = await startService({ identity: believing });
+  service = await startService({ identity: believing, stores: ['other'] });
 });
 afterAll(() => service.close());
 

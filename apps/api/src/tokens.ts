@@ -9,6 +9,7 @@ export const tokens = {
   engine: Symbol('ImportEngine'),
   urlFilter: Symbol('UrlFilter'),
   imageData: Symbol('ImageData'),
+  locationRenewal: Symbol('LocationRenewal'),
   imageLocations: Symbol('ImageLocations'),
   sharing: Symbol('ImageSharing'),
   stores: Symbol('Stores'),

@@ -15,7 +15,7 @@ import { ignoredMessagingOptions, messagingOptions, rabbitOptions } from '@glanc
 import { daemonOptions, orphanOptions, scrubberOptions } from '@glance/scrubber';
 import { adminOptions } from './admin-port.js';
 import { stagingDeclarations } from './staging.js';
-import { backendOptions, storeOptions } from './stores.js';
+import { backendOptions, namedStoreOptions, storeOptions } from './stores.js';
 
 /** Options of the launcher, which needs no file. Its defaults keep everything on this machine. */
 export const launcherOptions = declare('DEFAULT', {
@@ -58,6 +58,7 @@ export const declarations: readonly Declaration[] = [
   orphanOptions,
   storeOptions,
   backendOptions,
+  namedStoreOptions,
   ...stagingDeclarations,
   ...messagingDeclarations,
 ];

@@ -1,4 +1,4 @@
-import { type Config, ConfigError, declare, dict, list, type Placed, text } from '@glance/config';
+import { type Config, ConfigError, declare, dict, integer, list, type Placed, text } from '@glance/config';
 import type { Logger } from '@glance/domain';
 import {
   type ConfiguredStore,
@@ -29,12 +29,23 @@ export const backendOptions = declare('DEFAULT', {
 });
 
 /** What every one of several stores has, whatever its kind. */
-const namedStoreOptions = declare('glance_store', {
+export const namedStoreOptions = declare('glance_store', {
   store_description: text({ help: 'What clients are told about a store of enabled_backends.' }),
+  weight: integer({
+    default: 0,
+    help: 'Of the copies of an image, the one in the store with the highest weight is read first, and shown first.',
+  }),
 });
 
 /** Kinds that Glance has and this version does not: files that name one still load. */
 const planned = new Set(['cinder', 'vmware']);
+
+/** Kinds that Glance once had: files that name one must be changed, for their images cannot be reached. */
+const gone: Readonly<Record<string, string>> = {
+  sheepdog:
+    'Glance has had no Sheepdog driver since Ussuri (2020), and Sheepdog itself is abandoned; move to rbd or file',
+  gridfs: 'Glance has had no GridFS driver since Mitaka (2016); move to s3 or file',
+};
 
 /** Glance: the staging area and the like look like stores in its files, and are none of clients'. */
 const reserved = /^os_glance_/;
@@ -72,11 +83,12 @@ function plan(config: Config): Plans {
   const plans = wanted.flatMap(({ id, kind }): Plan[] =>
     isDriverName(kind) ? [{ id, kind, place: named ? { group: id, fallback: 'backend_defaults' } : undefined }] : [],
   );
+  const kinds = Object.keys(drivers).join(', ');
   const missing = wanted.map(({ kind }) => kind).filter((kind) => planned.has(kind));
   const problems = [
     ...wanted
       .filter(({ kind }) => !isDriverName(kind) && !planned.has(kind))
-      .map(({ kind }) => `${source}: there is no kind of store ${kind}; there is ${Object.keys(drivers).join(', ')}`),
+      .map(({ kind }) => `${source}: ${gone[kind] ?? `there is no kind of store ${kind}; there is ${kinds}`}`),
     ...wanted
       .filter(({ id }) => named && reserved.test(id))
       .map(({ id }) => `${source}: ${id} is a reserved name; choose one that does not begin with os_glance_`),
@@ -120,8 +132,14 @@ export async function configuredStores(config: Config, logger: Logger): Promise<
       const settings: Readonly<Record<string, unknown>> = config.read(driver.options, place);
       apart.push({ id, place: JSON.stringify([kind, ...places.map((name) => settings[name])]) });
       const store = new Store(driver.create(settings), { name: id });
-      const { storeDescription: description } = config.read(namedStoreOptions, place);
-      return { id, schemes: driver.schemes, store, ...(named && description !== undefined && { description }) };
+      const { storeDescription: description, weight } = config.read(namedStoreOptions, place);
+      return {
+        id,
+        schemes: driver.schemes,
+        store,
+        details: { type: kind, properties: driver.properties(settings) },
+        ...(named && { weight, ...(description !== undefined && { description }) }),
+      };
     }),
   );
   assertApart(apart);

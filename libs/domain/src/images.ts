@@ -62,6 +62,12 @@ export interface DeletedImage {
   readonly goesAt: string;
 }
 
+/** A location that was written by an older version, and what it is to be. */
+export interface LocationRenewal {
+  readonly was: ImageLocation;
+  readonly location: ImageLocation;
+}
+
 /** By the name of a limit: what is used of it, and what may be; -1 is no limit. Sizes are in MiB. */
 export type Usage = Readonly<Record<string, { readonly usage: number; readonly limit: number }>>;
 
@@ -111,7 +117,15 @@ export interface Images {
    */
   cancelUpload(token: string, reason?: string): Promise<void>;
 
-  beginDownload(caller: Caller, id: string): Promise<Download>;
+  /** `prefers`: the caller says which store to read from, which a rule of its own lets him. */
+  beginDownload(caller: Caller, id: string, options?: { readonly prefers?: boolean }): Promise<Download>;
+  /** Fails with `Forbidden` unless the caller may see what stores are made of. */
+  checkStoresDetail(caller: Caller): Promise<void>;
+  /**
+   * Writes locations as they are written today, of which `was` is the URL and which have no store yet, or whose URL has
+   * credentials. Those that have been changed or removed meanwhile stay as they are.
+   */
+  renewLocations(id: string, renewals: readonly LocationRenewal[]): Promise<void>;
   /** Data has been sent to the caller: `bytes` of the `of` that were asked for. The image may be gone by now. */
   finishDownload(caller: Caller, id: string, sent: { bytes: number; of: number }): Promise<void>;
 
@@ -158,6 +172,8 @@ export const IMAGES = defineContract<Images>('images', {
   finishUpload: { timeout: 30_000, idempotent: true },
   cancelUpload: { timeout: 30_000, idempotent: true },
   beginDownload: { timeout: 10_000, idempotent: true },
+  checkStoresDetail: { timeout: 10_000, idempotent: true },
+  renewLocations: { timeout: 10_000, idempotent: true },
   finishDownload: { timeout: 10_000, idempotent: false },
   beginDelete: { timeout: 30_000, idempotent: false },
   beginRemoveLocation: { timeout: 30_000, idempotent: false },

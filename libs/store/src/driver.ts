@@ -8,6 +8,9 @@ export interface StoreCapabilities {
   readonly seek: boolean;
 }
 
+/** Facts about a store for operators: no secrets among them. */
+export type StoreProperties = Readonly<Record<string, string | number | boolean | null>>;
+
 export interface ReadOptions {
   /** Bytes from the start of the image; 0 for a driver that cannot seek. Past the end there is simply no data. */
   readonly offset: number;
@@ -68,6 +71,13 @@ export interface StoreDriver {
    * may register nothing. Without a look at what is there.
    */
   accepts?(url: string): boolean;
+  /**
+   * What `write` would call the data at `url` today, if that lies in this store's place; undefined if it does not, or if
+   * that cannot be told yet. Rows of older versions may have credentials in them. Without a look at what is there.
+   */
+  canonical?(url: string): string | undefined;
+  /** Facts about the place that only it knows, as far as it was reached. */
+  found?(): StoreProperties;
   /** Lets these read what is at `url` without the service, and nobody else but its owner. Absent: nobody ever can. */
   share?(url: string, readers: Readers, signal: AbortSignal): Promise<void>;
   /**
@@ -105,4 +115,6 @@ export interface StoreDriverModule<D extends Declaration = Declaration> {
   /** Declared for `[glance_store]`; with several stores each has them in a group of its own name. */
   readonly options: D;
   create(settings: ValuesOf<D>): StoreDriver;
+  /** What operators are told about a store of these settings. */
+  properties(settings: ValuesOf<D>): StoreProperties;
 }

@@ -2,11 +2,14 @@ import { isServiceError, ServiceError } from '@glance/domain';
 import { abortable } from './abortable.js';
 import type { Bytes, Tap } from './bytes.js';
 import { cancellation, settled } from './cancellation.js';
-import type { Capacity, Holding, Readers, StoreCapabilities, StoreDriver } from './driver.js';
+import type { Capacity, Holding, Readers, StoreCapabilities, StoreDriver, StoreProperties } from './driver.js';
 import { Intake } from './intake.js';
 import { Readiness } from './readiness.js';
 import { storeError } from './store-error.js';
 import { StoreMetrics } from './store-metrics.js';
+
+/** Milliseconds in which a place that did not answer is asked last. */
+const ailingTime = 10_000;
 
 export interface StoreWrite {
   readonly id: string;
@@ -46,6 +49,7 @@ export class Store {
   readonly #patience: number;
   readonly #readiness: Readiness;
   readonly #metrics: StoreMetrics;
+  #ailingUntil = 0;
 
   constructor(driver: StoreDriver, { name = 'unnamed', patience = 10_000 }: StoreNature = {}) {
     this.#driver = driver;
@@ -128,7 +132,10 @@ export class Store {
     const { seek } = this.capabilities;
     const range = seek ? { offset, length } : { offset: 0, length: undefined };
     const opening = settled(this.#driver.read(url, { ...range, signal }), signal).catch(failing(signal));
-    const { size, data } = await this.#metrics.operation('read', opening);
+    const { size, data } = await this.#metrics.operation('read', opening).catch((error: unknown) => {
+      if (isServiceError(error, 'StoreUnavailable')) this.#ailingUntil = performance.now() + ailingTime;
+      throw error;
+    });
     if (offset > 0 && offset >= size) {
       throw new ServiceError('RangeNotSatisfiable', `The image has ${size} bytes only.`, { size });
     }
@@ -140,6 +147,21 @@ export class Store {
   /** Whether clients may register what is at `url`, which then is this store's. */
   accepts(url: string): boolean {
     return this.#driver.accepts?.(url) ?? false;
+  }
+
+  /** What `write` would call the data at `url`, if it lies in this store. */
+  canonical(url: string): string | undefined {
+    return this.#driver.canonical?.(url);
+  }
+
+  /** Facts about the place, as far as it was reached. */
+  found(): StoreProperties {
+    return this.#driver.found?.() ?? {};
+  }
+
+  /** The place did not answer a short while ago: others are asked first. */
+  get ailing(): boolean {
+    return performance.now() < this.#ailingUntil;
   }
 
   /** Whether others can be let read what is here without the service. */

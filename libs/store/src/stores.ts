@@ -1,7 +1,8 @@
 import { type ImageLocation, isServiceError, ServiceError } from '@glance/domain';
 import type { Bytes } from './bytes.js';
 import { settled } from './cancellation.js';
-import type { Readers } from './driver.js';
+import { continued } from './continued.js';
+import type { Readers, StoreProperties } from './driver.js';
 import type { Store, StoreRead, StoreWrite } from './store.js';
 
 export interface ConfiguredStore {
@@ -11,6 +12,10 @@ export interface ConfiguredStore {
   readonly schemes: readonly string[];
   /** What clients are told about it. */
   readonly description?: string;
+  /** Copies in stores with more of it are read first; 0 if absent. */
+  readonly weight?: number;
+  /** What operators are told about it: the name of its driver, and its settings. */
+  readonly details?: { readonly type: string; readonly properties: StoreProperties };
 }
 
 /** What clients are told about one of several stores. */
@@ -19,6 +24,10 @@ export interface StoreFacts {
   readonly description: string | undefined;
   readonly isDefault: boolean;
   readonly readOnly: boolean;
+  readonly weight: number;
+  /** The name of its driver. */
+  readonly type: string;
+  readonly properties: StoreProperties;
 }
 
 export interface StoresSettings {
@@ -44,11 +53,13 @@ export class Stores {
   /** Whether clients know the stores by their ids. */
   readonly named: boolean;
   readonly #stores: ReadonlyMap<string, ConfiguredStore>;
+  readonly #weighted: boolean;
 
   constructor(stores: readonly ConfiguredStore[], { defaultId, named = false }: StoresSettings) {
     this.defaultId = defaultId;
     this.named = named;
     this.#stores = new Map(stores.map((configured) => [configured.id, configured]));
+    this.#weighted = stores.some(({ weight = 0 }) => weight !== (stores[0]?.weight ?? 0));
   }
 
   /** In the order of the configuration. */
@@ -58,11 +69,14 @@ export class Stores {
 
   /** In the order of the configuration. */
   facts(): StoreFacts[] {
-    return [...this.#stores.values()].map(({ id, description, store }) => ({
+    return [...this.#stores.values()].map(({ id, description, store, weight = 0, details }) => ({
       id,
       description,
       isDefault: id === this.defaultId,
       readOnly: !store.capabilities.write,
+      weight,
+      type: details?.type ?? '',
+      properties: { ...details?.properties, ...store.found() },
     }));
   }
 
@@ -103,11 +117,57 @@ export class Stores {
     return { ...stored, metadata: this.named ? { store } : {} };
   }
 
+  /** The locations in the order in which they are read: by the weight of their stores, else as they are. */
+  byWeight(locations: readonly ImageLocation[]): readonly ImageLocation[] {
+    if (!this.#weighted || locations.length < 2) return locations;
+    return [...locations].sort((a, b) => this.#weightOf(b) - this.#weightOf(a));
+  }
+
   /**
-   * Opens the first location that can be read; for the rest see `Store.read`. When none can, fails with `DataNotFound`,
-   * or with what keeps a copy that may still be there from being read.
+   * A location as it would be written today: with the name of its store, if it is one of several and has none, and
+   * without credentials. The same object if nothing is to be changed, or if no store is known for certain to have it.
    */
-  async openRead(locations: readonly ImageLocation[], request: StoreRead): Promise<OpenedData> {
+  current(location: ImageLocation): ImageLocation {
+    const named = this.#stores.get(location.metadata['store'] ?? '');
+    for (const { id, store } of named ? [named] : this.#stores.values()) {
+      const url = store.canonical(location.url);
+      if (url === undefined) continue;
+      if (url === location.url && (named !== undefined || !this.named)) return location;
+      return { url, metadata: this.named ? { ...location.metadata, store: id } : location.metadata };
+    }
+    return location;
+  }
+
+  /**
+   * Opens the first location that can be read, those in the stores of `prefer` first, those in stores that are away last;
+   * for the rest see `Store.read`. When one breaks off, the next goes on where it ended: copies of an image are alike.
+   * When none can be opened, fails with `DataNotFound`, or with what keeps a copy that may still be there from being read.
+   */
+  async openRead(
+    locations: readonly ImageLocation[],
+    { prefer = [], ...request }: StoreRead & { readonly prefer?: readonly string[] },
+  ): Promise<OpenedData> {
+    const rank = (location: ImageLocation): number => {
+      const place = prefer.indexOf(location.metadata['store'] ?? '');
+      return (this.#isAiling(location) ? prefer.length + 1 : 0) + (place < 0 ? prefer.length : place);
+    };
+    const ranked = [...this.byWeight(locations)].sort((a, b) => rank(a) - rank(b));
+    const opened = await this.#openFirst(ranked, request);
+    const others = ranked.slice(ranked.indexOf(opened.location) + 1);
+    if (others.length === 0) return opened;
+    const end = Math.min(opened.size, (request.offset ?? 0) + (request.length ?? opened.size));
+    const goOn = async (sent: number): Promise<Bytes | undefined> => {
+      const [next] = others;
+      if (!next) return undefined;
+      const offset = (request.offset ?? 0) + sent;
+      const again = await this.#openFirst(others, { ...request, offset, length: end - offset });
+      others.splice(0, others.indexOf(again.location) + 1);
+      return again.size === opened.size ? again.data : undefined;
+    };
+    return { ...opened, data: continued(opened.data, request.signal, goOn) };
+  }
+
+  async #openFirst(locations: readonly ImageLocation[], request: StoreRead): Promise<OpenedData> {
     let obstacle: unknown;
     for (const location of locations) {
       try {
@@ -172,19 +232,31 @@ export class Stores {
     await this.get(store).discard(id, signal);
   }
 
-  // A store that was renamed or is the only one now still has its data: then the scheme tells.
-  #configuredFor({ url, metadata }: ImageLocation): ConfiguredStore | undefined {
-    const named = this.#stores.get(metadata['store'] ?? '');
-    const scheme = schemeOf(url);
-    const defaultFirst = [this.#stores.get(this.defaultId), ...this.#stores.values()];
-    return [named, ...defaultFirst].find((configured) => configured?.schemes.includes(scheme));
-  }
-
   #storeOf(location: ImageLocation): Store {
     const found = this.#configuredFor(location);
-    if (found) return found.store;
     // The URL may hold credentials: it is not told.
-    throw new ServiceError('BadLocation', `No store has locations of the scheme "${schemeOf(location.url)}".`);
+    if (!found) {
+      throw new ServiceError('BadLocation', `No store has locations of the scheme "${schemeOf(location.url)}".`);
+    }
+    return found.store;
+  }
+
+  // A store that was renamed or is the only one now still has its data: then the URL tells, or at least its scheme.
+  #configuredFor({ url, metadata }: ImageLocation): ConfiguredStore | undefined {
+    const scheme = schemeOf(url);
+    const fits = (configured: ConfiguredStore | undefined): boolean => configured?.schemes.includes(scheme) === true;
+    const named = this.#stores.get(metadata['store'] ?? '');
+    if (fits(named)) return named;
+    const all = [this.#stores.get(this.defaultId), ...this.#stores.values()].filter(fits);
+    return all.find((configured) => configured?.store.canonical(url) !== undefined) ?? all[0];
+  }
+
+  #weightOf(location: ImageLocation): number {
+    return this.#configuredFor(location)?.weight ?? 0;
+  }
+
+  #isAiling(location: ImageLocation): boolean {
+    return this.#configuredFor(location)?.store.ailing === true;
   }
 }
 

@@ -3,14 +3,15 @@ import { Controller, Get, Head, Inject, Put, Req, Res } from '@nestjs/common';
 import { type Download, type Image, type Images, isServiceError, ServiceError } from '@glance/domain';
 import type { Stores } from '@glance/store';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { byteRange } from '../http/byte-range.js';
+import { type ByteRange, byteRange } from '../http/byte-range.js';
 import { wantBody } from '../http/expect-continue.js';
 import { requestBytes } from '../http/request-bytes.js';
 import { sendBytes } from '../http/send-bytes.js';
 import type { Traffic } from '../http/traffic.js';
 import { tokens } from '../tokens.js';
 import type { ImageData } from './image-data.js';
-import { octetStream, uploadSize, uploadStore } from './upload-headers.js';
+import type { LocationRenewal } from './location-renewal.js';
+import { octetStream, preferredStores, uploadSize, uploadStore } from './upload-headers.js';
 
 type OneImage = FastifyRequest<{ Params: { id: string } }>;
 
@@ -21,6 +22,7 @@ export class ImageDataController {
     @Inject(tokens.imageData) private readonly data: ImageData,
     @Inject(tokens.stores) private readonly stores: Stores,
     @Inject(tokens.traffic) private readonly traffic: Traffic,
+    @Inject(tokens.locationRenewal) private readonly renewal: LocationRenewal,
   ) {}
 
   @Put()
@@ -55,32 +57,34 @@ export class ImageDataController {
   }
 
   private async answer(request: OneImage, reply: FastifyReply): Promise<void> {
-    if ((request.query as URLSearchParams).has('prefer') && !this.stores.named) {
-      throw new ServiceError('Invalid', 'There is only one store, so none can be preferred.');
-    }
-    const download = await this.images.beginDownload(request.caller, request.params.id);
+    const prefer = preferredStores(request.query as URLSearchParams, this.stores);
+    const { id } = request.params;
+    const download = await this.images.beginDownload(request.caller, id, prefer && { prefers: true });
     const { image, locations } = download;
+    void this.traffic.during(this.renewal.renew(id, locations));
     const etag = etagOf(image);
     if (locations.length === 0) reply.code(204).send();
     else if (etag !== undefined && matches(request.headers['if-none-match'], etag)) {
       reply.code(304).header('etag', etag).send();
-    } else await this.send(request, reply, download, etag);
+    } else await this.send(request, reply, download, { etag, prefer });
   }
 
   private async send(
     request: OneImage,
     reply: FastifyReply,
     { image, locations, report }: Download,
-    etag: string | undefined,
+    { etag, prefer = [] }: { etag: string | undefined; prefer: readonly string[] | undefined },
   ): Promise<void> {
     const gone = new AbortController();
     reply.raw.once('close', () => gone.abort());
     const { signal } = gone;
+    const current = this.renewal.ordered(locations);
+    const open = (part: Partial<ByteRange>) => this.stores.openRead(current, { ...part, prefer, signal });
     let opened;
     try {
-      const size = image.size ?? (await this.stores.openRead(locations, { offset: 0, signal })).size;
+      const size = image.size ?? (await open({ offset: 0 })).size;
       const range = byteRange(request.headers, size, etag);
-      const { data } = await this.stores.openRead(locations, { offset: 0, ...range, signal });
+      const { data } = await open({ offset: 0, ...range });
       opened = { size, range, data };
     } catch (error) {
       if (isServiceError(error, 'BadLocation')) {

@@ -29,9 +29,16 @@ export class ImageLocations {
       }
       if (changes.length > 0) await this.change(caller, id, changes);
       changes = [];
-      await this.data.removeLocation(caller, id, step.position);
+      await this.data.removeLocation(caller, id, await this.stored(caller, id, step.position));
     }
     return changes.length > 0 ? this.change(caller, id, changes) : this.images.show(caller, id);
+  }
+
+  /** Clients count in the order in which they are shown locations, the registry in that in which they were added. */
+  private async stored(caller: Caller, id: string, position: number): Promise<number> {
+    const { locations } = await this.images.show(caller, id);
+    const chosen = this.stores.byWeight(locations)[position];
+    return chosen === undefined ? position : locations.indexOf(chosen);
   }
 
   private async change(caller: Caller, id: string, changes: readonly ImageChange[]): Promise<Image> {

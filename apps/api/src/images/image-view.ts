@@ -6,6 +6,8 @@ export interface ImageViewSettings {
   readonly locations: boolean;
   /** Whether stores have names that clients know. */
   readonly stores: boolean;
+  /** An image with its locations as they are to be shown. */
+  readonly current?: (image: Image) => Image;
 }
 
 /** An image in the form in which clients know it. */
@@ -16,7 +18,8 @@ const stageHost = 'os_glance_stage_host';
 
 /** Says how images are shown. Glance: the order of the keys is the order in which it writes them. */
 export function imageView(settings: ImageViewSettings): (image: Image) => ShownImage {
-  return (image) => {
+  return (stored) => {
+    const image = settings.current?.(stored) ?? stored;
     const view: Record<string, unknown> = {};
     for (const name in image.properties) if (name !== stageHost) view[name] = image.properties[name] ?? '';
     view['name'] = image.name;

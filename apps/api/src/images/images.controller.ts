@@ -15,6 +15,7 @@ import type { ImageSharing } from './image-sharing.js';
 import { imageChanges, type PatchStep, patchDialect, patchDialects } from './image-patch.js';
 import { imageQuery, pageLinks } from './image-query.js';
 import type { ShownImage } from './image-view.js';
+import type { LocationRenewal } from './location-renewal.js';
 import { newImage } from './new-image.js';
 
 type OneImage = FastifyRequest<{ Params: { id: string } }>;
@@ -33,6 +34,7 @@ export class ImagesController {
     @Inject(tokens.baseUrl) private readonly baseUrl: BaseUrl,
     @Inject(tokens.stores) private readonly stores: Stores,
     @Inject(tokens.sharing) private readonly sharing: ImageSharing,
+    @Inject(tokens.locationRenewal) private readonly renewal: LocationRenewal,
   ) {
     this.formats = formatsOf(settings);
   }
@@ -63,6 +65,7 @@ export class ImagesController {
   async show(@Req() request: OneImage, @Res() reply: FastifyReply): Promise<void> {
     const image = await this.images.show(request.caller, request.params.id);
     sendJson(reply, JSON.stringify(this.view(image)));
+    void this.traffic.during(this.renewal.renew(image.id, image.locations));
   }
 
   @Patch(':id')

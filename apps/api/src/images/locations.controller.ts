@@ -10,6 +10,7 @@ import type { ImportEngine } from '../imports/import-engine.js';
 import { withoutPassword } from '../imports/import-request.js';
 import { tokens } from '../tokens.js';
 import type { ImageData } from './image-data.js';
+import type { LocationRenewal } from './location-renewal.js';
 import { addedDigests, locationUrl } from './new-location.js';
 
 type OneImage = FastifyRequest<{ Params: { id: string } }>;
@@ -27,12 +28,15 @@ export class LocationsController {
     @Inject(tokens.imageData) private readonly data: ImageData,
     @Inject(tokens.settings) private readonly settings: ApiSettings,
     @Inject(tokens.traffic) private readonly traffic: Traffic,
+    @Inject(tokens.locationRenewal) private readonly renewal: LocationRenewal,
   ) {}
 
   @Get('images/:id/locations')
   async list(@Req() request: OneImage, @Res() reply: FastifyReply): Promise<void> {
-    const locations = await this.images.locations(request.caller, request.params.id);
-    sendJson(reply, JSON.stringify(locations));
+    const { id } = request.params;
+    const locations = await this.images.locations(request.caller, id);
+    sendJson(reply, JSON.stringify(this.renewal.ordered(locations)));
+    void this.traffic.during(this.renewal.renew(id, locations));
   }
 
   @Post('images/:id/locations')
@@ -62,6 +66,8 @@ export class LocationsController {
     if (!this.stores.ids.includes(store)) {
       throw new ServiceError('Conflict', `There is no store "${store}"; there is ${this.stores.ids.join(', ')}.`);
     }
+    // The registry knows a copy by the name of its store only once that is written.
+    await this.renewal.renew(id, (await this.images.show(request.caller, id)).locations);
     await this.traffic.during(this.data.removeLocation(request.caller, id, store));
     reply.code(204).send();
   }

@@ -33,3 +33,20 @@ export function uploadStore(headers: IncomingHttpHeaders, stores: Pick<Stores, '
   if (typeof wanted === 'string' && stores.named && stores.ids.includes(wanted)) return wanted;
   throw new ServiceError('Invalid', `There is no store "${String(wanted)}".`);
 }
+
+/** The stores that a client wants its data from, in this order; undefined if it does not care. */
+export function preferredStores(
+  query: URLSearchParams,
+  stores: Pick<Stores, 'named' | 'ids'>,
+): readonly string[] | undefined {
+  if (!query.has('prefer')) return undefined;
+  if (!stores.named) throw new ServiceError('Invalid', 'There is only one store, so none can be preferred.');
+  const wanted = query
+    .getAll('prefer')
+    .flatMap((value) => value.split(','))
+    .map((id) => id.trim())
+    .filter((id) => id !== '');
+  const unknown = wanted.find((id) => !stores.ids.includes(id));
+  if (unknown === undefined) return wanted;
+  throw new ServiceError('Invalid', `There is no store "${unknown}"; there is ${stores.ids.join(', ')}.`);
+}

@@ -1,5 +1,5 @@
 import { Controller, Get, Inject, Post, Put, Req, Res } from '@nestjs/common';
-import { ServiceError, type Tasks } from '@glance/domain';
+import { type Images, ServiceError, type Tasks } from '@glance/domain';
 import type { Stores } from '@glance/store';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ApiSettings } from '../config.js';
@@ -8,6 +8,7 @@ import { jsonObject } from '../http/json-body.js';
 import { requestBytes } from '../http/request-bytes.js';
 import { sendJson } from '../http/send-json.js';
 import type { Traffic } from '../http/traffic.js';
+import type { LocationRenewal } from '../images/location-renewal.js';
 import { octetStream, uploadSize } from '../images/upload-headers.js';
 import { imageTaskView } from '../tasks/task-view.js';
 import { tokens } from '../tokens.js';
@@ -28,6 +29,8 @@ export class ImportsController {
     @Inject(tokens.settings) private readonly settings: ApiSettings,
     @Inject(tokens.urlFilter) private readonly filter: UrlFilter,
     @Inject(tokens.traffic) private readonly traffic: Traffic,
+    @Inject(tokens.images) private readonly images: Images,
+    @Inject(tokens.locationRenewal) private readonly renewal: LocationRenewal,
   ) {}
 
   @Put('stage')
@@ -61,6 +64,10 @@ export class ImportsController {
     const wanted = importRequest(body, request.headers, offer);
     const { id } = request.params;
     const input = { image_id: id, ...wanted.input };
+    if (wanted.method === 'copy-image') {
+      // The registry sees where the image is already by the names of stores.
+      await this.renewal.renew(id, (await this.images.show(request.caller, id)).locations);
+    }
     await this.tasks.beginImport(request.caller, id, { ...wanted, input });
     this.engine.wake();
     reply.code(202).send();

@@ -30,8 +30,13 @@ export function components(formats: Formats): Readonly<Record<string, JsonSchema
 function common(): Readonly<Record<string, JsonSchema>> {
   const version = record({ id: text, status: text, links: listOf(record({ rel: text, href: text })) });
   const limit = record({ usage: { type: 'integer' }, limit: { type: 'integer' } });
-  const store = record({ id: text, description: text, default: { const: 'true' }, 'read-only': { const: 'true' } }, [
+  const shownStore = { id: text, description: text, default: { const: 'true' }, 'read-only': { const: 'true' } };
+  const store = record(shownStore, ['id']);
+  const detailed = record({ ...shownStore, type: text, weight: { type: 'integer' }, properties: anyObject }, [
     'id',
+    'type',
+    'weight',
+    'properties',
   ]);
   const orNull = { type: ['null', 'string'] };
   const size = { type: ['null', 'integer'] };
@@ -59,6 +64,7 @@ function common(): Readonly<Record<string, JsonSchema>> {
       'import-methods': record({ description: text, type: { const: 'array' }, value: listOf(text) }),
     }),
     Stores: record({ stores: listOf(store) }),
+    StoreDetails: record({ stores: listOf(detailed) }),
     Usage: record({ usage: { type: 'object', additionalProperties: limit } }),
   };
 }

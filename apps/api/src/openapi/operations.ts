@@ -18,6 +18,12 @@ const service: readonly Operation[] = [
   },
   { route: 'GET /v2/info/import', tag: 'info', summary: 'How images can be imported.', answers: { 200: 'ImportInfo' } },
   { route: 'GET /v2/info/stores', tag: 'info', summary: 'Where data can be kept.', answers: { 200: 'Stores' } },
+  {
+    route: 'GET /v2/info/stores/detail',
+    tag: 'info',
+    summary: 'What the stores are made of, for administrators and services.',
+    answers: { 200: 'StoreDetails' },
+  },
   { route: 'GET /v2/info/usage', tag: 'info', summary: 'What the project uses, and may.', answers: { 200: 'Usage' } },
 ];
 

@@ -303,6 +303,12 @@ export const plainRows: readonly PlainRow[] = [
   { method: 'GET', path: '/v2/schemas/image', expected: everybody },
   { method: 'GET', path: '/v2/info/import', expected: everybody },
   { method: 'GET', path: '/v2/info/usage', expected: everybody },
+  { method: 'GET', path: '/v2/info/stores', expected: everybody },
+  {
+    method: 'GET',
+    path: '/v2/info/stores/detail',
+    expected: (persona) => (isAdmin(persona) || has(persona, 'service') ? 200 : 403),
+  },
 ];
 
 /** The page of the documentation that says all this. */

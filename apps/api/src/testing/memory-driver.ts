@@ -13,6 +13,7 @@ export class MemoryDriver implements StoreDriver {
   onPublish: () => void | Promise<void> = () => undefined;
   /** Called before every chunk that is read. */
   onRead: (offset: number) => void | Promise<void> = () => undefined;
+  canonical?: NonNullable<StoreDriver['canonical']>;
   share?: NonNullable<StoreDriver['share']>;
   onDelete: () => void | Promise<void> = () => undefined;
 

@@ -59,6 +59,8 @@ export interface ServiceChanges {
   readonly identity?: Identity;
   /** Names of further stores: then all of them have names that clients know. */
   readonly stores?: readonly string[];
+  /** By the names of stores. */
+  readonly weights?: Readonly<Record<string, number>>;
 }
 
 /** An api with a registry on an empty database and one store in memory, or several. */
@@ -101,7 +103,13 @@ export async function startService(changes: ServiceChanges = {}): Promise<TestSe
   const others = (changes.stores ?? []).map((id) => [id, new MemoryDriver()] as const);
   const drivers: Readonly<Record<string, MemoryDriver>> = { memory: driver, ...Object.fromEntries(others) };
   const stores = new Stores(
-    Object.entries(drivers).map(([id, each]) => ({ id, store: new Store(each), schemes: ['memory'] })),
+    Object.entries(drivers).map(([id, each]) => ({
+      id,
+      store: new Store(each),
+      schemes: ['memory'],
+      weight: changes.weights?.[id] ?? 0,
+      details: { type: 'memory', properties: { chunk_size: 65536 } },
+    })),
     { defaultId: 'memory', named: others.length > 0 },
   );
   const api = await startApi(testSettings(changes.settings), {

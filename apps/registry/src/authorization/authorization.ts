@@ -12,6 +12,8 @@ export type Rule =
   | 'delete_image'
   | 'upload_image'
   | 'download_image'
+  | 'download_from_store'
+  | 'stores_info_detail'
   | 'publicize_image'
   | 'communitize_image'
   | 'deactivate'

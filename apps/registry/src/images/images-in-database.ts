@@ -14,6 +14,7 @@ import {
   type ImageStatus,
   type IncomingUpload,
   type Lease,
+  type LocationRenewal,
   type NewImage,
   ServiceError,
   type StoredData,
@@ -36,6 +37,7 @@ import { checkAttributes, checkId, checkProperty, checkPropertyQuota, checkTag, 
 import { checkDefinedProperties } from '../metadefs/defined-properties.js';
 import { insertImage, saveImage } from './image-writes.js';
 import { Leases } from './leases.js';
+import { renewLocations } from './renew-locations.js';
 import { listDeleted, lockDeleted, restoreImage } from './restoration.js';
 import { Uploads } from './uploads.js';
 
@@ -166,10 +168,20 @@ export class ImagesInDatabase implements Images {
     return this.#uploads.cancel(token, reason);
   }
 
-  async beginDownload(caller: Caller, id: string): Promise<Download> {
+  async checkStoresDetail(caller: Caller): Promise<void> {
+    const rights = await this.authorization.of(caller);
+    await rights.require('stores_info_detail', ownTarget(caller));
+  }
+
+  renewLocations(id: string, renewals: readonly LocationRenewal[]): Promise<void> {
+    return this.database.transaction((tx) => renewLocations(tx, id, renewals));
+  }
+
+  async beginDownload(caller: Caller, id: string, { prefers = false } = {}): Promise<Download> {
     const rights = await this.authorization.of(caller);
     const image = await findVisible(this.database, rights, id);
     await rights.require('download_image', seenTarget(caller, image));
+    if (prefers) await rights.require('download_from_store', seenTarget(caller, image));
     if (image.status === 'deactivated' && !rights.isAdmin) {
       throw new ServiceError('Forbidden', `The image ${id} is deactivated: its data cannot be downloaded.`);
     }

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { declare, flag, integer, text, type ValuesOf } from '@glance/config';
-import type { StoreDriver } from '../driver.js';
+import type { StoreDriver, StoreProperties } from '../driver.js';
 import { FileDriver } from './file/file-driver.js';
 
 export const schemes = ['file', 'filesystem'];
@@ -48,4 +48,13 @@ export function create(settings: FileSettings): StoreDriver {
     sparse: settings.filesystemThinProvisioning,
     durable: settings.filesystemStoreFsync,
   });
+}
+
+/** Glance: the names that its clients read. */
+export function properties(settings: FileSettings): StoreProperties {
+  return {
+    data_dir: settings.filesystemStoreDatadir,
+    chunk_size: settings.filesystemStoreChunkSize,
+    thin_provisioning: settings.filesystemThinProvisioning,
+  };
 }

@@ -3,7 +3,7 @@ import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { declare, dict, flag, list, text, type ValuesOf } from '@glance/config';
 import { ServiceError } from '@glance/domain';
-import type { StoreDriver } from '../driver.js';
+import type { StoreDriver, StoreProperties } from '../driver.js';
 import { AddressGuard } from '../http/address-guard.js';
 import { network } from '../http/network.js';
 import { HttpDriver } from './http/http-driver.js';
@@ -57,6 +57,11 @@ export function create(settings: HttpSettings): StoreDriver {
       ...(https !== undefined && { https: new HttpsAgent({ proxyEnv: { HTTPS_PROXY: https } }) }),
     },
   });
+}
+
+/** Glance tells nothing of these. */
+export function properties(): StoreProperties {
+  return {};
 }
 
 function proxyUrl(at: string | undefined): string | undefined {

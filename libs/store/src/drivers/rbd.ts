@@ -1,5 +1,5 @@
 import { declare, flag, integer, text, type ValuesOf } from '@glance/config';
-import type { StoreDriver } from '../driver.js';
+import type { StoreDriver, StoreProperties } from '../driver.js';
 import { RbdDriver } from './rbd/rbd-driver.js';
 
 export const schemes = ['rbd'];
@@ -58,4 +58,13 @@ export function create(settings: RbdSettings): StoreDriver {
     order: 20 + Math.floor(Math.log2(settings.rbdStoreChunkSize)),
     sparse: settings.rbdThinProvisioning,
   });
+}
+
+/** Glance: the names that its clients read; Cinder looks for the pool and for the cluster's id. */
+export function properties(settings: RbdSettings): StoreProperties {
+  return {
+    chunk_size: settings.rbdStoreChunkSize,
+    pool: settings.rbdStorePool,
+    thin_provisioning: settings.rbdThinProvisioning,
+  };
 }

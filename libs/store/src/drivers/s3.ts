@@ -1,6 +1,6 @@
 import { choice, declare, flag, integer, text, type ValuesOf } from '@glance/config';
 import { ServiceError } from '@glance/domain';
-import type { StoreDriver } from '../driver.js';
+import type { StoreDriver, StoreProperties } from '../driver.js';
 import { S3Driver } from './s3/s3-driver.js';
 
 export const schemes = ['s3', 's3+http', 's3+https'];
@@ -86,6 +86,15 @@ export function create(settings: S3Settings): StoreDriver {
     partSize: settings.s3StoreLargeObjectChunkSize * 1024 * 1024,
     parallel: settings.s3StoreThreadPools,
   });
+}
+
+/** Glance: the names that its clients read. */
+export function properties(settings: S3Settings): StoreProperties {
+  return {
+    s3_store_large_object_size: settings.s3StoreLargeObjectSize,
+    s3_store_large_object_chunk_size: settings.s3StoreLargeObjectChunkSize,
+    s3_store_thread_pools: settings.s3StoreThreadPools,
+  };
 }
 
 function needed(name: string, value: string | undefined): string {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { choice, declare, flag, integer, list, text, type ValuesOf } from '@glance/config';
 import { ServiceError } from '@glance/domain';
-import type { StoreDriver } from '../driver.js';
+import type { StoreDriver, StoreProperties } from '../driver.js';
 import { swiftAccounts } from './swift/swift-accounts.js';
 import { SwiftDriver } from './swift/swift-driver.js';
 
@@ -135,6 +135,15 @@ export function create(settings: SwiftSettings): StoreDriver {
       ...(authorities !== undefined && { ca: certificates(authorities) }),
     },
   });
+}
+
+/** Glance: the names that its clients read. */
+export function properties(settings: SwiftSettings): StoreProperties {
+  return {
+    container: settings.swiftStoreContainer,
+    large_object_size: settings.swiftStoreLargeObjectSize,
+    large_object_chunk_size: settings.swiftStoreLargeObjectChunkSize,
+  };
 }
 
 function certificates(path: string): Buffer {

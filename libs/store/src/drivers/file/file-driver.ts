@@ -79,6 +79,15 @@ export class FileDriver implements StoreDriver {
     return { size, data: fileBytes(file, { start: offset, end, chunkSize: this.#settings.chunkSize, signal }) };
   }
 
+  canonical(url: string): string | undefined {
+    try {
+      namesAt(this.#settings.directory, url);
+      return url;
+    } catch {
+      return undefined;
+    }
+  }
+
   async size(url: string): Promise<number> {
     return sizeOf(namesAt(this.#settings.directory, url).file);
   }

@@ -4,7 +4,7 @@ import { isServiceError, ServiceError } from '@glance/domain';
 import { Buffers } from '../../buffers.js';
 import type { Bytes } from '../../bytes.js';
 import { cancellation } from '../../cancellation.js';
-import type { Capacity, Holding, ReadOptions, StoreDriver } from '../../driver.js';
+import type { Capacity, Holding, ReadOptions, StoreDriver, StoreProperties } from '../../driver.js';
 import { imageName } from '../../image-id.js';
 import { storeError } from '../../store-error.js';
 import { bufferSize } from './buffer-size.js';
@@ -37,6 +37,8 @@ export class RbdDriver implements StoreDriver {
   readonly capabilities = { write: true, delete: true, seek: true };
   readonly #settings: RbdDriverSettings;
   readonly #connection: Connection;
+  /** Of the cluster, once it was reached. */
+  #fsid: string | undefined;
 
   constructor(settings: RbdDriverSettings) {
     this.#settings = settings;
@@ -44,7 +46,23 @@ export class RbdDriver implements StoreDriver {
   }
 
   async open(): Promise<void> {
-    await this.#inPool(this.#settings.pool, noPool, async () => undefined);
+    await this.#inPool(this.#settings.pool, noPool, async (_, { fsid }) => {
+      this.#fsid = fsid;
+    });
+  }
+
+  found(): StoreProperties {
+    return this.#fsid === undefined ? {} : { fsid: this.#fsid };
+  }
+
+  /** Pools of one name are in many clusters. */
+  canonical(url: string): string | undefined {
+    try {
+      const { image } = rbdLocation(url);
+      return this.#fsid !== undefined && url === rbdUrl(this.#fsid, this.#settings.pool, image) ? url : undefined;
+    } catch {
+      return undefined;
+    }
   }
 
   async write(id: string, source: Bytes, options: { size: number | undefined; signal: AbortSignal }): Promise<string> {

@@ -138,6 +138,16 @@ export class S3Driver implements StoreDriver {
     }
   }
 
+  /** Glance: rows of its have the keys of the user in them. */
+  canonical(url: string): string | undefined {
+    try {
+      if (this.#at(url).Bucket !== this.#settings.bucket) return undefined;
+      return url.includes('@') ? s3Url(s3Location(url), /^s3\+https:/i.test(url)) : url;
+    } catch {
+      return undefined;
+    }
+  }
+
   async discard(id: string, signal: AbortSignal): Promise<void> {
     if (!safeName.test(id)) return;
     const object = this.#object(id);

@@ -136,6 +136,10 @@ export class SwiftDriver implements StoreDriver {
     }
   }
 
+  canonical(url: string): string | undefined {
+    return this.accepts(url) ? url : undefined;
+  }
+
   async #share(url: string, { everybody, projects }: Readers, signal: AbortSignal): Promise<void> {
     const { writers } = this.#settings;
     const { client, object } = await this.#at(url);
