@@ -43,16 +43,18 @@ export async function runProgram(
   body: (context: Context) => Promise<Running | number>,
   { more, warn = false }: ProgramOptions = {},
 ): Promise<void> {
-  const commandLine = parseCommandLine(program, process.argv.slice(2));
+  const own = { ...program, declarations: [logOptions, ...program.declarations] };
+  const commandLine = parseCommandLine(own, process.argv.slice(2));
   if ('exitCode' in commandLine) {
     (commandLine.exitCode === 0 ? process.stdout : process.stderr).write(commandLine.output);
     process.exitCode = commandLine.exitCode;
     return;
   }
-  const own = { ...program, declarations: [logOptions, ...program.declarations] };
   try {
-    const config = await load({ program: own, commandLine, env: process.env, ...(more && { more }) });
-    const log = openLog(logSettings(program.name, config));
+    const read = (): Promise<Config> => load({ program: own, commandLine, env: process.env, ...(more && { more }) });
+    const config = await read();
+    const log = await openLog(logSettings(program.name, config));
+    process.on('SIGHUP', () => void reload(log, read));
     if (warn) for (const warning of config.warnings) log.warn(warning);
     describeProcess(program.name, process.env[workerVariable]);
     try {
@@ -73,10 +75,28 @@ function reason(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
+/** Goes on in a new file if somebody moved the old one away, and takes over what `debug` is now. */
+async function reload(log: Log, read: () => Promise<Config>): Promise<void> {
+  log.reopen();
+  try {
+    const { debug } = (await read()).read(logOptions);
+    log.debugging(debug);
+    log.info(`The log goes on, ${debug ? 'with' : 'without'} debug messages.`);
+  } catch (error) {
+    log.error('The configuration cannot be read again; the log goes on as it was.', { error });
+  }
+}
+
 function logSettings(name: string, config: Config) {
   const { debug, logFile, logDir, useJson } = config.read(logOptions);
   const file = logFile ?? (logDir === undefined ? undefined : `${name}.log`);
-  return { program: name, debug, json: useJson, file: file === undefined ? undefined : resolve(logDir ?? '', file) };
+  return {
+    program: name,
+    debug,
+    json: useJson,
+    secrets: config.secrets(),
+    file: file === undefined ? undefined : resolve(logDir ?? '', file),
+  };
 }
 
 async function live(log: Log, body: () => Promise<Running | number>): Promise<void> {
@@ -87,7 +107,6 @@ async function live(log: Log, body: () => Promise<Running | number>): Promise<vo
       process.exit(1);
     });
   }
-  process.on('SIGHUP', () => log.reopen());
   const stopped = Promise.withResolvers<NodeJS.Signals>();
   const result = await body();
   if (typeof result === 'number') {

@@ -66,6 +66,9 @@ export function startWorkers(count: number, logger: Logger): Running {
       timers.add(timer);
     });
   };
+  process.on('SIGHUP', () => {
+    for (const worker of Object.values(cluster.workers ?? {})) worker?.process.kill('SIGHUP');
+  });
   for (let number = 1; number <= count; number++) start(number);
   logger.info(`Started ${count} workers.`);
   return {

@@ -1,4 +1,6 @@
+import { randomUUID } from 'node:crypto';
 import { type DynamicModule, Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
+import { inRequest } from '@glance/rpc';
 import { Scrubber, type ScrubberParts } from './scrubber.js';
 
 const SCRUBBER = Symbol('scrubber');
@@ -32,7 +34,8 @@ export class ScrubberModule implements OnApplicationShutdown {
     const { signal } = this.stopping;
     while (!signal.aborted) {
       try {
-        await this.parts.scrubber.run(signal);
+        // Nobody has asked for it, but its lines, here and in the registry, belong together.
+        await inRequest({ requestId: `req-${randomUUID()}` }, () => this.parts.scrubber.run(signal));
       } catch (error) {
         this.parts.logger.warn('The scrubber could not ask what is due.', { error });
       }

@@ -82,6 +82,14 @@ export class Config {
     return places.find((place) => existsSync(place)) ?? places[0] ?? name;
   }
 
+  /** The values of all secret options that are set, for a log to leave out. */
+  secrets(): string[] {
+    return [...this.#declared.values()].flatMap(({ option, names }) => {
+      if (!option.settings.secret) return [];
+      return this.#sources.find(names, true).map(({ text }) => text);
+    });
+  }
+
   /** Like `read`, but with what is wrong or out of date. */
   examine({ declaration, group = declaration.group, fallback }: Placed): Examined {
     const values: Record<string, unknown> = {};

@@ -130,6 +130,8 @@ export interface ClaimedTask {
   readonly maxSize: number;
   /** From 1. Of a later one, stores may have what an earlier one left. */
   readonly attempt: number;
+  /** Of the request that asked for it, if that is known. */
+  readonly requestId?: string;
 }
 
 /** How far an import is. */

@@ -12,3 +12,4 @@ export { InvalidTransportUrl, parseTransportUrl, RabbitHost, TransportUrl } from
 export { contractServer } from './contract-server.js';
 export { Serves } from './serves.js';
 export { rabbitNotifier, type NotificationFormat, type Notifier } from './notifier.js';
+export { currentRequest, inRequest, type RequestContext } from './request-context.js';

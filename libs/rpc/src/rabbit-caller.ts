@@ -3,6 +3,7 @@ import type { CallOptions, Contract } from '@glance/domain';
 import type { RabbitSettings } from './config.js';
 import type { Connection, Tenant } from './connection.js';
 import { queueState } from './queue-state.js';
+import { requestHeaders } from './request-context.js';
 import { decodeReply, encodeCall, queueOf, unavailable, type Outcome } from './wire.js';
 
 /** Milliseconds between two attempts at a queue that does not exist. */
@@ -18,6 +19,8 @@ interface Call {
   readonly queue: string;
   readonly method: string;
   readonly content: Buffer;
+  /** Whose request it is for. */
+  readonly headers: Readonly<Record<string, string>>;
   readonly idempotent: boolean;
   /** `Date.now()` at which nobody waits any more. */
   readonly deadline: number;
@@ -83,6 +86,7 @@ export class RabbitCaller implements Tenant {
         queue,
         method,
         content,
+        headers: requestHeaders(),
         idempotent,
         deadline: Date.now() + milliseconds,
         timer: setTimeout(() => this.#expire(call), milliseconds),
@@ -171,11 +175,12 @@ export class RabbitCaller implements Tenant {
     if (!this.#channel || this.connection.state === 'blocked') return;
     const expiration = call.deadline - Date.now();
     if (expiration <= 0) return;
-    const { id, queue, method, content } = call;
+    const { id, queue, method, content, headers } = call;
     const options = {
       correlationId: id,
       replyTo: 'amq.rabbitmq.reply-to',
       type: method,
+      headers,
       expiration,
       mandatory: true,
     };

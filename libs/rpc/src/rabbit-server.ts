@@ -4,6 +4,7 @@ import type { Logger } from '@glance/domain';
 import { atMost } from './at-most.js';
 import type { RabbitSettings } from './config.js';
 import type { Connection, Tenant } from './connection.js';
+import { inRequest, requestOf } from './request-context.js';
 import type { Service } from './service.js';
 import { decodeCall, encodeError, encodeResult, queueOf, unavailable } from './wire.js';
 
@@ -141,7 +142,8 @@ export class RabbitServer implements Tenant {
       return;
     }
     this.#running += 1;
-    void this.#answer(service, type, message).then((content) => {
+    const request = requestOf(message.properties.headers);
+    void inRequest(request, () => this.#answer(service, type, message)).then((content) => {
       reply(channel, message, content);
       this.#running -= 1;
       if (this.#closing && this.#running === 0) this.#drained.resolve();

@@ -27,6 +27,7 @@ export class Service {
 
   async call(method: string, args: readonly unknown[]): Promise<unknown> {
     this.optionsOf(method);
+    this.logger.debug(`Call of ${this.contract.name}.${method}.`);
     try {
       const name = { contract: this.contract.name, method };
       return await timedExecution(name, async () => this.#implementation[method]!(...args));

@@ -1,10 +1,11 @@
 import { type Caller, type Logger, ServiceError } from '@glance/domain';
+import { currentRequest, inRequest } from '@glance/rpc';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Identity } from '../identity/identity.js';
 import { hasBody } from './has-body.js';
 import { requestMeter } from './http-metrics.js';
 import { refuseBody } from './json-body.js';
-import { checkRequestId } from './request-id.js';
+import { checkRequestId, requestContext } from './request-id.js';
 import type { Traffic } from './traffic.js';
 
 declare module 'fastify' {
@@ -36,6 +37,9 @@ export function everyRequest(fastify: FastifyInstance, parts: EveryRequestParts)
   fastify.decorateRequest('caller');
   // A hook and not a guard: it also stands before paths and methods that nobody serves.
   fastify.addHook('onRequest', (request, reply, done) => {
+    inRequest(requestContext(request), () => admitted(request, reply, done));
+  });
+  function admitted(request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void {
     watch(request, reply, parts);
     cors(request, reply);
     if (!keepAlive || traffic.leaving) reply.raw.shouldKeepAlive = false;
@@ -57,7 +61,7 @@ export function everyRequest(fastify: FastifyInstance, parts: EveryRequestParts)
       if (caller) request.caller = caller;
       done();
     }
-  });
+  }
 }
 
 function isHealthCheck(url: string): boolean {
@@ -72,6 +76,7 @@ async function admit(request: FastifyRequest, caller: Caller | Promise<Caller> |
 
 function watch(request: FastifyRequest, reply: FastifyReply, { traffic, logger }: EveryRequestParts): void {
   const began = performance.now();
+  const context = currentRequest();
   const answered = requestMeter(request);
   traffic.opened(reply.raw, request.raw.socket);
   reply.raw.once('close', () => {
@@ -79,9 +84,9 @@ function watch(request: FastifyRequest, reply: FastifyReply, { traffic, logger }
     const { statusCode: status, writableFinished: complete } = reply.raw;
     const milliseconds = performance.now() - began;
     answered({ status, complete, milliseconds });
-    logger.info(`${request.method} ${request.originalUrl} ${status}${complete ? '' : ' (client gone)'}`, {
-      requestId: request.id,
-      milliseconds: Math.round(milliseconds),
-    });
+    const line = `${request.method} ${request.originalUrl} ${status}${complete ? '' : ' (client gone)'}`;
+    const fields = { requestId: request.id, milliseconds: Math.round(milliseconds) };
+    // The event comes from the socket, which knows of no request.
+    inRequest(context, () => logger.info(line, fields));
   });
 }

@@ -1,4 +1,5 @@
 import type { ClaimedTask } from '@glance/domain';
+import { inRequest } from '@glance/rpc';
 import type { Traffic } from '../http/traffic.js';
 import { type ImportParts, ImportRun } from './import-run.js';
 import type { StagingArea } from './staging-area.js';
@@ -64,7 +65,8 @@ export class ImportEngine {
   }
 
   private begin(task: ClaimedTask): void {
-    const run = new ImportRun(this.parts, task, this.stopping.signal).end();
+    const request = task.requestId === undefined ? undefined : { requestId: task.requestId };
+    const run = inRequest(request, () => new ImportRun(this.parts, task, this.stopping.signal).end());
     const counted = this.parts.traffic.during(run).finally(() => {
       this.running.delete(counted);
       this.wake();

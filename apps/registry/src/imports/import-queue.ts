@@ -163,6 +163,9 @@ export class ImportQueue {
   async #handOut(row: ImportRow): Promise<ClaimedTask> {
     const { work } = row;
     const image = await findImage(this.database, row.image_id);
+    const asked = 'SELECT request_id FROM tasks WHERE id = ?';
+    const [task] = await this.database.rows<{ request_id: string | null }>(asked, [row.task_id]);
+    const requestId = task?.request_id ?? undefined;
     const staged = work.staged === null ? undefined : await this.staging.named(work.staged);
     return {
       id: row.task_id,
@@ -178,6 +181,7 @@ export class ImportQueue {
       roles: work.roles,
       maxSize: this.settings.imageSizeCap,
       attempt: row.attempts,
+      ...(requestId !== undefined && { requestId }),
     };
   }
 }

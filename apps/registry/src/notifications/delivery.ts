@@ -27,7 +27,8 @@ export function deliveryTo(settings: NotificationSettings, logger: Logger): Deli
           await notifier?.publish(`${topic}.${row.priority.toLowerCase()}`, message, format, patience);
         }
       }
-      if (drivers.includes('log')) logger.info(`Notification: ${JSON.stringify(content)}`);
+      if (drivers.includes('log'))
+        logger.info(`Notification: ${JSON.stringify(content)}`, { requestId: requestIdOf(row) });
     },
     async close() {
       await notifier?.close();
@@ -49,6 +50,10 @@ function contentOf(row: OutboxRow, publisherId: string) {
 function contextOf({ context }: OutboxRow): object {
   const values = Object.entries(JSON.parse(context ?? '{}') as Readonly<Record<string, unknown>>);
   return Object.fromEntries(values.map(([name, value]) => [`_context_${name}`, value]));
+}
+
+function requestIdOf({ context }: OutboxRow): unknown {
+  return (JSON.parse(context ?? '{}') as Readonly<Record<string, unknown>>)['request_id'];
 }
 
 /** `YYYY-MM-DD HH:MM:SS.ffffff` */

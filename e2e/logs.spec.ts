@@ -1,0 +1,133 @@
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Reply, send } from './http.js';
+import { imageClient } from './image-client.js';
+import { install, type Installation, type Part } from './installation.js';
+import { target } from './service.js';
+import { until } from './until.js';
+
+interface Line {
+  readonly level: string;
+  readonly message: string;
+  readonly pid: number;
+  readonly request_id?: string;
+  readonly global_request_id?: string;
+}
+
+describe.runIf(target === 'ours')('the log', () => {
+  let service: Installation;
+  let api: Part;
+  let directory: string;
+
+  beforeAll(async () => {
+    service = await install();
+    directory = join(service.storeDirectory, '../logs');
+    const settings = { log_dir: directory, use_json: 'true' };
+    api = await service.part('glance-api', { ...settings, workers: 2 });
+    const registry = await service.part('glance-registry', settings);
+    await Promise.all([api.start(), registry.start()]);
+  });
+  afterAll(() => service.close());
+
+  const fileOf = (program: string): string => join(directory, `${program}.log`);
+  const lines = (program: string): Line[] =>
+    readFileSync(fileOf(program), 'utf8')
+      .split('\n')
+      .filter(Boolean)
+      .map((text) => JSON.parse(text) as Line);
+  const requestLine = (path: string): Line | undefined =>
+    lines('glance-api').find(({ message }) => message.startsWith(`GET ${path} `));
+  const list = (marker: string, headers: Record<string, string> = {}): Promise<Reply> =>
+    send('GET', `${api.url}/v2/images?name=${marker}`, { headers });
+
+  async function debug(on: boolean, marker: string): Promise<void> {
+    const text = readFileSync(service.configFile, 'utf8').replace(/^debug = .*\n/gm, '');
+    writeFileSync(service.configFile, text.replace('[DEFAULT]\n', `[DEFAULT]\ndebug = ${on}\n`));
+    for (const part of service.parts) part.process.signal('SIGHUP');
+    const told = `The log goes on, ${on ? 'with' : 'without'} debug messages.`;
+    for (const [program, processes] of [
+      ['glance-api', 3],
+      ['glance-registry', 1],
+    ] as const) {
+      await until(`${program} heard of it (${marker})`, () => {
+        const heard = lines(program).filter(({ message }) => message === told);
+        return new Set(heard.map(({ pid }) => pid)).size === processes;
+      });
+    }
+  }
+
+  it('has one line for each request, with an id of its own and the one that came with it', async () => {
+    const global = 'req-11111111-2222-3333-4444-555555555555';
+    const [with_, without] = [await list('one', { 'x-openstack-request-id': global }), await list('two')];
+    expect(with_.headers['x-openstack-request-id']).toBe(global);
+    await until('both lines are there', () =>
+      Boolean(requestLine('/v2/images?name=one') && requestLine('/v2/images?name=two')),
+    );
+    const own = expect.stringMatching(/^req-[0-9a-f-]{36}$/) as string;
+    expect(requestLine('/v2/images?name=one')).toMatchObject({ request_id: own, global_request_id: global });
+    expect(requestLine('/v2/images?name=one')?.request_id).not.toBe(global);
+    const alone = requestLine('/v2/images?name=two');
+    expect(alone?.request_id).toBe(without.headers['x-openstack-request-id']);
+    expect(alone).not.toHaveProperty('global_request_id');
+  });
+
+  it('has debug messages from the moment on that the configuration says so, and those of a request in all processes', async () => {
+    await debug(true, 'on');
+    const global = 'req-99999999-2222-3333-4444-555555555555';
+    await list('three', { 'x-openstack-request-id': global });
+    await until('the line is there', () => requestLine('/v2/images?name=three') !== undefined);
+    const { request_id } = requestLine('/v2/images?name=three')!;
+    const inRegistry = (): Line[] => lines('glance-registry').filter((line) => line.global_request_id === global);
+    await until('the registry has told of it', () => inRegistry().length > 0);
+    expect(inRegistry()).toEqual([
+      expect.objectContaining({ level: 'DEBUG', message: 'Call of images.list.', request_id }),
+    ]);
+    await debug(false, 'off');
+    const before = lines('glance-registry').filter(({ level }) => level === 'DEBUG').length;
+    await list('four');
+    await until('the line is there', () => requestLine('/v2/images?name=four') !== undefined);
+    expect(lines('glance-registry').filter(({ level }) => level === 'DEBUG')).toHaveLength(before);
+  });
+
+  it('says of an import whose request it was', async () => {
+    const id = await imageClient(api.url).create();
+    const reply = await send('POST', `${api.url}/v2/images/${id}/import`, {
+      headers: { 'content-type': 'application/json', 'x-openstack-request-id': 'req-import' },
+      body: JSON.stringify({ method: { name: 'web-download', uri: 'http://user:hunter2@192.0.2.1:81/x' } }),
+    });
+    if (reply.status !== 202) expect(reply.body.toString()).not.toContain('hunter2');
+    const staged = await imageClient(api.url).create();
+    await send('PUT', `${api.url}/v2/images/${staged}/stage`, {
+      headers: { 'content-type': 'application/octet-stream' },
+      body: Buffer.from('QFI\xfb not much of an image', 'latin1'),
+    });
+    await send('POST', `${api.url}/v2/images/${staged}/import`, {
+      headers: { 'content-type': 'application/json', 'x-openstack-request-id': 'req-import' },
+      body: JSON.stringify({ method: { name: 'glance-direct' } }),
+    });
+    const failed = (): Line | undefined =>
+      lines('glance-api').find(({ message }) => message === 'An import failed and is undone.');
+    await until('the import failed', () => failed() !== undefined);
+    expect(failed()?.request_id).toBe('req-import');
+  });
+
+  it('goes on in a new file after somebody moved the old one away', async () => {
+    for (const program of ['glance-api', 'glance-registry']) renameSync(fileOf(program), `${fileOf(program)}.1`);
+    for (const part of service.parts) part.process.signal('SIGHUP');
+    for (const program of ['glance-api', 'glance-registry']) {
+      await until('there is a new file', () => existsSync(fileOf(program)));
+    }
+    await list('five');
+    await until('the line is there', () => requestLine('/v2/images?name=five') !== undefined);
+  });
+
+  it('holds no secret', async () => {
+    await send('GET', `${api.url}/v2/images?token=hunter2`, { headers: { 'x-auth-token': 'hunter2' } });
+    await until('the line is there', () => requestLine('/v2/images?token=***') !== undefined);
+    for (const program of ['glance-api', 'glance-registry']) {
+      const text = readFileSync(fileOf(program), 'utf8') + readFileSync(`${fileOf(program)}.1`, 'utf8');
+      expect(text).not.toMatch(/hunter2|:\/\/\w+:\w+@/);
+    }
+  });
+});

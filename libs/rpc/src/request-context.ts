@@ -1,0 +1,39 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+
+/** Whose request this process works on at this point, for every line of the log. */
+export interface RequestContext {
+  /** `req-…`: of this request only. */
+  readonly requestId: string;
+  /** The id that came with it, which other services may have in their logs, too. */
+  readonly globalRequestId?: string;
+}
+
+const storage = new AsyncLocalStorage<RequestContext>();
+
+/** The request that is being worked on, here or where the call came from. */
+export function currentRequest(): RequestContext | undefined {
+  return storage.getStore();
+}
+
+/** Everything that `work` does and waits for is for this request. */
+export function inRequest<T>(context: RequestContext | undefined, work: () => T): T {
+  return context ? storage.run(context, work) : work();
+}
+
+const headers = { requestId: 'x-openstack-request-id', globalRequestId: 'x-openstack-global-request-id' } as const;
+
+/** The headers by which a message takes the current request along. */
+export function requestHeaders(): Readonly<Record<string, string>> {
+  const { requestId, globalRequestId } = currentRequest() ?? {};
+  return {
+    ...(requestId !== undefined && { [headers.requestId]: requestId }),
+    ...(globalRequestId !== undefined && { [headers.globalRequestId]: globalRequestId }),
+  };
+}
+
+/** The request that came with a message; undefined for one that has none. */
+export function requestOf(given: Readonly<Record<string, unknown>> | undefined): RequestContext | undefined {
+  const [requestId, globalRequestId] = [given?.[headers.requestId], given?.[headers.globalRequestId]];
+  if (typeof requestId !== 'string') return undefined;
+  return { requestId, ...(typeof globalRequestId === 'string' && { globalRequestId }) };
+}
