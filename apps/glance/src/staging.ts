@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { hostDeclarations, type StagingPlace } from '@glance/api';
 import { type Config, ConfigError, declare, text } from '@glance/config';
 import type { Logger } from '@glance/domain';
-import { drivers, Store, type Stores } from '@glance/store';
+import { drivers, ownDirectory, Store, type Stores } from '@glance/store';
 
 /** Where data waits for its import. */
 const stagingOptions = declare('DEFAULT', {
@@ -58,6 +58,6 @@ export async function openStaging(place: StagingPlace, logger: Logger): Promise<
 /** A staging area in a directory. */
 export async function stagingDirectory(config: Config, directory: string, host: string | null): Promise<StagingPlace> {
   const { options, create } = await drivers.file();
-  const store = new Store(create({ ...config.read(options), filesystemStoreDatadir: directory }), { name: 'staging' });
+  const store = new Store(create({ ...config.read(options), ...ownDirectory(directory) }), { name: 'staging' });
   return { host, store, scratchDirectory: join(directory, '.scratch') };
 }

@@ -5,6 +5,7 @@ import {
   type DriverName,
   drivers,
   isDriverName,
+  ownDirectory,
   Store,
   type StoreDriverModule,
   Stores,
@@ -157,6 +158,7 @@ function assertApart(stores: readonly { readonly id: string; readonly place: str
 /** The options that say where a store is. */
 const places = [
   'filesystemStoreDatadir',
+  'filesystemStoreDatadirs',
   'rbdStoreCephConf',
   'rbdStorePool',
   's3StoreHost',
@@ -170,7 +172,7 @@ const places = [
 /** Opens one store of files, in `directory`, for the launcher. */
 export async function openFileStore(config: Config, directory: string): Promise<Stores> {
   const { schemes, options, create } = await drivers.file();
-  const store = new Store(create({ ...config.read(options), filesystemStoreDatadir: directory }), { name: 'file' });
+  const store = new Store(create({ ...config.read(options), ...ownDirectory(directory) }), { name: 'file' });
   const stores = new Stores([{ id: 'file', schemes, store }], { defaultId: 'file' });
   await store.open();
   return stores;

@@ -76,6 +76,8 @@ export interface StoreDriver {
    * that cannot be told yet. Rows of older versions may have credentials in them. Without a look at what is there.
    */
   canonical?(url: string): string | undefined;
+  /** What the location of what is at `url` says besides its store, for clients that read it without the service. */
+  metadata?(url: string): Readonly<Record<string, string>>;
   /** Facts about the place that only it knows, as far as it was reached. */
   found?(): StoreProperties;
   /** Lets these read what is at `url` without the service, and nobody else but its owner. Absent: nobody ever can. */

@@ -9,6 +9,14 @@ export const drivers = {
   swift: () => import('./drivers/swift.js'),
 } satisfies Record<string, () => Promise<StoreDriverModule>>;
 
+/** The settings of a store of files in one directory of this machine, which is none of the configured ones. */
+export const ownDirectory = (directory: string) => ({
+  filesystemStoreDatadir: directory,
+  filesystemStoreDatadirs: [],
+  filesystemStoreMetadataFile: undefined,
+  filesystemStoreMountPoint: undefined,
+});
+
 export type DriverName = keyof typeof drivers;
 
 /** Whether there is a driver of this name. */

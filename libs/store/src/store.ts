@@ -154,6 +154,11 @@ export class Store {
     return this.#driver.canonical?.(url);
   }
 
+  /** What the location of what is at `url` says besides its store. */
+  metadata(url: string): Readonly<Record<string, string>> {
+    return this.#driver.metadata?.(url) ?? {};
+  }
+
   /** Facts about the place, as far as it was reached. */
   found(): StoreProperties {
     return this.#driver.found?.() ?? {};

@@ -114,7 +114,7 @@ export class Stores {
     ...request
   }: StoreWrite & { readonly store?: string }): Promise<ImageLocation & { readonly size: number }> {
     const stored = await this.get(store).write(request);
-    return { ...stored, metadata: this.named ? { store } : {} };
+    return { ...stored, metadata: { ...this.get(store).metadata(stored.url), ...(this.named && { store }) } };
   }
 
   /** The locations in the order in which they are read: by the weight of their stores, else as they are. */

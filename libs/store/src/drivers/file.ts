@@ -1,7 +1,9 @@
 import { resolve } from 'node:path';
-import { declare, flag, integer, text, type ValuesOf } from '@glance/config';
+import { declare, flag, integer, multi, text, type ValuesOf } from '@glance/config';
 import type { StoreDriver, StoreProperties } from '../driver.js';
+import { FileDirectories } from './file/file-directories.js';
 import { FileDriver } from './file/file-driver.js';
+import { shareMetadata } from './file/share-metadata.js';
 
 export const schemes = ['file', 'filesystem'];
 
@@ -9,6 +11,50 @@ export const options = declare('glance_store', {
   filesystem_store_datadir: text({
     default: '/var/lib/glance/images',
     help: 'Directory that holds the images, one file each. Created if it is missing; must be writable.',
+  }),
+  filesystem_store_datadirs: multi({
+    default: [],
+    deprecated: 'since 2025.2; make each directory a store of enabled_backends',
+    help:
+      'Several directories instead of filesystem_store_datadir, each as path or path:priority. A new image goes into the ' +
+      'one with the most room among those of the highest priority that have room for it.',
+    check: (values) =>
+      values.every((value) => directoryOf(value) !== undefined)
+        ? undefined
+        : 'absolute paths, each with a priority behind a colon or without',
+  }),
+  filesystem_store_metadata_file: text({
+    help:
+      'Path of a JSON file with id and mountpoint of the share that the directory is in, or a list of such objects. They ' +
+      'go into the metadata of new locations, for clients that have mounted the same share.',
+  }),
+  filesystem_store_mount_point: text({
+    ours: true,
+    help:
+      'Where a file system must be mounted, or the store takes nothing and erases nothing. If absent, where one was when ' +
+      'the process first used the store.',
+    check: (value) => (value.startsWith('/') ? undefined : 'an absolute path'),
+  }),
+  filesystem_store_timeout: integer({
+    default: 30,
+    min: 0,
+    help:
+      'Seconds after which a file system that does not answer, such as NFS whose server is away, counts as unavailable; ten ' +
+      'times as many for bringing data to the disk. With 0 it is waited for without an end, as Glance does by default.',
+  }),
+  filesystem_store_thread_pool_size: integer({
+    default: 10,
+    min: 1,
+    max: 1024,
+    help:
+      'Calls to the file system of the store that are under way at a time. Keep it below UV_THREADPOOL_SIZE, which is 16 ' +
+      'unless the environment says otherwise: what is between is left for everything else while a file system hangs.',
+  }),
+  filesystem_store_threadpool_threshold: integer({
+    default: 75,
+    min: 1,
+    max: 100,
+    help: 'Percent of filesystem_store_thread_pool_size: as many calls without an answer, and no more are made.',
   }),
   filesystem_store_chunk_size: integer({
     default: 524288,
@@ -41,19 +87,42 @@ export type FileSettings = ValuesOf<typeof options>;
 
 /** A store in a directory of a file system, local or shared. */
 export function create(settings: FileSettings): StoreDriver {
-  return new FileDriver({
-    directory: resolve(settings.filesystemStoreDatadir),
-    chunkSize: settings.filesystemStoreChunkSize,
-    mode: settings.filesystemStoreFilePerm === 0 ? undefined : parseInt(String(settings.filesystemStoreFilePerm), 8),
-    sparse: settings.filesystemThinProvisioning,
-    durable: settings.filesystemStoreFsync,
-  });
+  const { filesystemStoreTimeout: seconds, filesystemStoreThreadPoolSize: atATime } = settings;
+  const { filesystemStoreMetadataFile: metadataFile } = settings;
+  const metadataOf = metadataFile === undefined ? undefined : shareMetadata(metadataFile);
+  const driver = (path: string): FileDriver => {
+    const directory = resolve(path);
+    return new FileDriver({
+      directory,
+      chunkSize: settings.filesystemStoreChunkSize,
+      mode: settings.filesystemStoreFilePerm === 0 ? undefined : parseInt(String(settings.filesystemStoreFilePerm), 8),
+      sparse: settings.filesystemThinProvisioning,
+      durable: settings.filesystemStoreFsync,
+      mountPoint: settings.filesystemStoreMountPoint?.replace(/(?<=.)\/+$/, ''),
+      ...(metadataOf && { metadata: metadataOf(directory) }),
+      ...(seconds > 0 && {
+        patience: {
+          timeout: seconds * 1000,
+          atATime,
+          mostStuck: Math.ceil((atATime * settings.filesystemStoreThreadpoolThreshold) / 100),
+        },
+      }),
+    });
+  };
+  const several = settings.filesystemStoreDatadirs.map((value) => directoryOf(value)!);
+  if (several.length === 0) return driver(settings.filesystemStoreDatadir);
+  return new FileDirectories(several.map(({ path, priority }) => ({ driver: driver(path), priority })));
+}
+
+function directoryOf(value: string): { readonly path: string; readonly priority: number } | undefined {
+  const [, path, priority = '0'] = /^\s*(\/.*?)(?::(\d+))?\s*$/.exec(value) ?? [];
+  return path === undefined ? undefined : { path, priority: Number(priority) };
 }
 
 /** Glance: the names that its clients read. */
 export function properties(settings: FileSettings): StoreProperties {
   return {
-    data_dir: settings.filesystemStoreDatadir,
+    data_dir: settings.filesystemStoreDatadirs.join(',') || settings.filesystemStoreDatadir,
     chunk_size: settings.filesystemStoreChunkSize,
     thin_provisioning: settings.filesystemThinProvisioning,
   };

@@ -1,6 +1,6 @@
-import { open } from 'node:fs/promises';
 import { ServiceError } from '@glance/domain';
 import type { Bytes } from '../../bytes.js';
+import type { FileSystem } from './file-system.js';
 import { orNotFound } from './system-error.js';
 
 export interface FilePart {
@@ -17,9 +17,9 @@ export interface FilePart {
  * A part of a file. Opened when it is first pulled, and then readable to its end even if it is deleted; the next chunk
  * is read while the consumer has one. `DataNotFound` if there is no file by then.
  */
-export async function* fileBytes(path: string, { start, end, chunkSize, signal }: FilePart): Bytes {
+export async function* fileBytes(fs: FileSystem, path: string, { start, end, chunkSize, signal }: FilePart): Bytes {
   if (start >= end) return;
-  await using file = await open(path).catch(orNotFound);
+  await using file = await fs.open(path).catch(orNotFound);
   const length = Math.min(chunkSize, end - start);
   const buffers = [Buffer.allocUnsafeSlow(length), Buffer.allocUnsafeSlow(end - start > length ? length : 0)] as const;
   let position = start;

@@ -1,12 +1,16 @@
 import { randomUUID } from 'node:crypto';
-import { lstat, mkdir, open, opendir, readdir, rename, rm, rmdir, stat, statfs, unlink } from 'node:fs/promises';
+import { opendir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ServiceError } from '@glance/domain';
+import { isServiceError, ServiceError } from '@glance/domain';
 import type { Bytes } from '../../bytes.js';
 import type { Capacity, Holding, ReadOptions, StoreDriver } from '../../driver.js';
 import { imageName, namePattern } from '../../image-id.js';
+import { type FileSystem, fileSystem } from './file-system.js';
 import { fileBytes } from './file-bytes.js';
 import { namesAt, namesOf, urlOf } from './file-names.js';
+import { MountPoint } from './mount-point.js';
+import type { PatientCallsSettings } from './patient-calls.js';
+import type { ShareMetadata } from './share-metadata.js';
 import { hasCode, ignoring, orNotFound } from './system-error.js';
 import { writeFile } from './write-file.js';
 
@@ -21,6 +25,12 @@ export interface FileDriverSettings {
   readonly sparse: boolean;
   /** Files are on the disk before a write ends. */
   readonly durable: boolean;
+  /** For file systems that may not answer; without it they are waited for. */
+  readonly patience?: PatientCallsSettings | undefined;
+  /** Where a file system must be mounted; if absent, where one is when the directory is first used. */
+  readonly mountPoint?: string | undefined;
+  /** Of the locations of the images. */
+  readonly metadata?: ShareMetadata;
 }
 
 /**
@@ -31,22 +41,28 @@ export interface FileDriverSettings {
 export class FileDriver implements StoreDriver {
   readonly capabilities = { write: true, delete: true, seek: true };
   readonly #settings: FileDriverSettings;
+  readonly #fs: FileSystem;
+  readonly #mount: MountPoint;
   #made = false;
 
   constructor(settings: FileDriverSettings) {
     this.#settings = settings;
+    this.#fs = fileSystem(settings.patience);
+    this.#mount = new MountPoint(settings.directory, settings.mountPoint);
   }
 
   async open(): Promise<void> {
     const { directory } = this.#settings;
     const probe = join(directory, `.probe-${randomUUID()}`);
+    await this.#mount.check();
     try {
       // Only once: a directory that is gone later was on a file system that is away.
-      if (!this.#made) await mkdir(directory, { recursive: true });
-      await mkdir(probe);
-      await rmdir(probe);
+      if (!this.#made) await this.#fs.mkdir(directory, { recursive: true });
+      await this.#fs.mkdir(probe);
+      await this.#fs.rmdir(probe);
       this.#made = true;
     } catch (error) {
+      if (isServiceError(error)) throw error;
       const { code } = error as NodeJS.ErrnoException;
       const message = `filesystem_store_datadir must be a directory that can be written to; "${directory}" is not (${code}).`;
       throw new ServiceError('StorageDenied', message, {}, { cause: error });
@@ -56,27 +72,32 @@ export class FileDriver implements StoreDriver {
   async write(id: string, data: Bytes, { signal }: { signal: AbortSignal }): Promise<string> {
     const { file, upload } = namesOf(this.#settings.directory, id);
     signal.throwIfAborted();
-    const arriving = await claim(upload);
+    await this.#mount.check();
+    const arriving = await claim(this.#fs, upload);
     try {
-      if (await exists(file)) throw new ServiceError('DataExists', 'The store has data of this image already.');
-      await writeFile(arriving, data, { ...this.#settings, signal });
+      if (await exists(this.#fs, file))
+        throw new ServiceError('DataExists', 'The store has data of this image already.');
+      await writeFile(this.#fs, arriving, data, { ...this.#settings, signal });
       signal.throwIfAborted();
-      await publish(arriving, file);
+      await publish(this.#fs, arriving, file);
       await this.#syncDirectory().catch(async (error: unknown) => {
-        await rename(file, arriving);
+        await this.#fs.rename(file, arriving);
         throw error;
       });
       return urlOf(file);
     } finally {
-      await release(upload, arriving);
+      await release(this.#fs, upload, arriving);
     }
   }
 
   async read(url: string, { offset, length, signal }: ReadOptions): Promise<{ size: number; data: Bytes }> {
     const { file } = namesAt(this.#settings.directory, url);
-    const size = await sizeOf(file);
+    const size = await this.#sizeOf(file);
     const end = Math.min(size, offset + (length ?? size));
-    return { size, data: fileBytes(file, { start: offset, end, chunkSize: this.#settings.chunkSize, signal }) };
+    return {
+      size,
+      data: fileBytes(this.#fs, file, { start: offset, end, chunkSize: this.#settings.chunkSize, signal }),
+    };
   }
 
   canonical(url: string): string | undefined {
@@ -88,23 +109,29 @@ export class FileDriver implements StoreDriver {
     }
   }
 
+  metadata(_url: string): ShareMetadata {
+    return this.#settings.metadata ?? {};
+  }
+
   async size(url: string): Promise<number> {
-    return sizeOf(namesAt(this.#settings.directory, url).file);
+    return this.#sizeOf(namesAt(this.#settings.directory, url).file);
   }
 
   async delete(url: string): Promise<void> {
     const { file, upload } = namesAt(this.#settings.directory, url);
-    await unlink(file).catch(orNotFound);
+    await this.#mount.check();
+    await this.#fs.unlink(file).catch(orNotFound);
     // A process that died right after it had published has left the claim.
-    await rmdir(upload).catch(ignoring('ENOENT', 'ENOTEMPTY'));
+    await this.#fs.rmdir(upload).catch(ignoring('ENOENT', 'ENOTEMPTY'));
     await this.#syncDirectory();
   }
 
   async discard(id: string): Promise<void> {
     const { file, upload } = namesOf(this.#settings.directory, id);
+    await this.#mount.check();
     // In this order: once the claim is gone nobody can publish any more.
-    await rm(upload, { recursive: true, force: true, maxRetries: 3 });
-    await rm(file, { force: true });
+    await this.#fs.rm(upload, { recursive: true, force: true, maxRetries: 3 });
+    await this.#fs.rm(file, { force: true });
     await this.#syncDirectory();
   }
 
@@ -123,9 +150,9 @@ export class FileDriver implements StoreDriver {
 
   async holding(id: string): Promise<Holding | undefined> {
     const { file, upload } = namesOf(this.#settings.directory, id);
-    const arriving = (await readdir(upload).catch(ignoring('ENOENT', 'ENOTDIR'))) ?? [];
+    const arriving = (await this.#fs.readdir(upload).catch(ignoring('ENOENT', 'ENOTDIR'))) ?? [];
     const paths = [file, upload, ...arriving.map((name) => join(upload, name))];
-    const found = await Promise.all(paths.map((path) => lstat(path).catch(ignoring('ENOENT', 'ENOTDIR'))));
+    const found = await Promise.all(paths.map((path) => this.#fs.lstat(path).catch(ignoring('ENOENT', 'ENOTDIR'))));
     const [image, claim] = found;
     const foreign = (image && !image.isFile()) || (claim && !claim.isDirectory());
     const there = found.filter((stats) => stats !== undefined);
@@ -140,7 +167,7 @@ export class FileDriver implements StoreDriver {
 
   /** Of the file system. */
   async capacity(): Promise<Capacity> {
-    const { bsize, blocks, bavail } = await statfs(this.#settings.directory);
+    const { bsize, blocks, bavail } = await this.#fs.statfs(this.#settings.directory);
     return { total: blocks * bsize, available: bavail * bsize };
   }
 
@@ -148,10 +175,20 @@ export class FileDriver implements StoreDriver {
     // Files are open only while they are read or written.
   }
 
+  async #sizeOf(file: string): Promise<number> {
+    const stats = await this.#fs.stat(file).catch(async (error: unknown) => {
+      // A file system that is away has lost nothing.
+      await this.#mount.check();
+      return orNotFound(error);
+    });
+    if (!stats.isFile()) throw new ServiceError('BadLocation', 'The location is not that of a file.');
+    return stats.size;
+  }
+
   // What is in a directory is on the disk only when the directory is.
   async #syncDirectory(): Promise<void> {
     if (!this.#settings.durable) return;
-    await using directory = await open(this.#settings.directory);
+    await using directory = await this.#fs.open(this.#settings.directory);
     await directory.sync();
   }
 }
@@ -159,8 +196,8 @@ export class FileDriver implements StoreDriver {
 const claimName = namePattern(String.raw`\.`, String.raw`\.part`);
 
 /** Makes the directory that claims an id; answers with the file that the data may go to. */
-async function claim(upload: string): Promise<string> {
-  await mkdir(upload).catch((error: unknown) => {
+async function claim(fs: FileSystem, upload: string): Promise<string> {
+  await fs.mkdir(upload).catch((error: unknown) => {
     if (!hasCode(error, 'EEXIST')) throw error;
     const message = 'Data of this image is arriving already, or was left by an upload that nobody has discarded yet.';
     throw new ServiceError('DataExists', message, {}, { cause: error });
@@ -169,26 +206,20 @@ async function claim(upload: string): Promise<string> {
 }
 
 /** `file` does not exist, for else the claim would have failed, or the look after it. */
-async function publish(arriving: string, file: string): Promise<void> {
-  await rename(arriving, file).catch((error: unknown) => {
+async function publish(fs: FileSystem, arriving: string, file: string): Promise<void> {
+  await fs.rename(arriving, file).catch((error: unknown) => {
     if (!hasCode(error, 'ENOENT')) throw error;
     throw new ServiceError('Cancelled', 'The upload was discarded before it had ended.', {}, { cause: error });
   });
 }
 
 /** Gives up a claim and what has arrived. When it was discarded, another upload may have one: that stays. */
-async function release(upload: string, arriving: string): Promise<void> {
-  await unlink(arriving).catch(ignoring('ENOENT'));
-  await rmdir(upload).catch(ignoring('ENOENT', 'ENOTEMPTY'));
+async function release(fs: FileSystem, upload: string, arriving: string): Promise<void> {
+  await fs.unlink(arriving).catch(ignoring('ENOENT'));
+  await fs.rmdir(upload).catch(ignoring('ENOENT', 'ENOTEMPTY'));
 }
 
-async function exists(file: string): Promise<boolean> {
-  const stats = await lstat(file).catch(ignoring('ENOENT'));
+async function exists(fs: FileSystem, file: string): Promise<boolean> {
+  const stats = await fs.lstat(file).catch(ignoring('ENOENT'));
   return stats !== undefined;
-}
-
-async function sizeOf(file: string): Promise<number> {
-  const stats = await stat(file).catch(orNotFound);
-  if (!stats.isFile()) throw new ServiceError('BadLocation', 'The location is not that of a file.');
-  return stats.size;
 }

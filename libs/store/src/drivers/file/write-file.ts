@@ -1,5 +1,6 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import type { Bytes } from '../../bytes.js';
+import type { FileSystem } from './file-system.js';
 
 export interface FileWriting {
   /** Permissions; the umask decides if absent. */
@@ -14,11 +15,12 @@ export interface FileWriting {
 
 /** Writes `data` to a file that must not exist yet. On failure the file stays as it is. */
 export async function writeFile(
+  fs: FileSystem,
   path: string,
   data: Bytes,
   { mode, sparse, chunkSize, durable, signal }: FileWriting,
 ): Promise<void> {
-  await using file = await open(path, 'wx');
+  await using file = await fs.open(path, 'wx');
   if (mode !== undefined) await file.chmod(mode);
   const zeros = sparse ? Buffer.alloc(chunkSize) : undefined;
   const flusher = durable ? new Flusher(file) : undefined;
