@@ -12,6 +12,7 @@ const slow = [
   'libs/store/src/drivers/rbd/outages.spec.ts',
   'e2e/long-outages.spec.ts',
   'e2e/killed-imports.spec.ts',
+  'e2e/killed-scrubbers.spec.ts',
   'e2e/backup.spec.ts',
   'tools/deploy/images.spec.ts',
   'e2e/hung-worker.spec.ts',

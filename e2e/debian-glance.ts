@@ -10,12 +10,19 @@ import { isHealthy } from './service.js';
 export interface DebianGlance {
   /** Its own `glance-manage`. */
   manage(...args: string[]): Promise<string>;
+  /** Its own `glance-scrubber`, once. */
+  scrub(): Promise<void>;
   /** Does `work` while its API is served at `url`. */
   serving<T>(work: (url: string) => Promise<T>): Promise<T>;
   remove(): void;
 }
 
-export function debianGlance(databaseUrl: string, storeDirectory: string): DebianGlance {
+/** `settings`: further options of the group [DEFAULT]. */
+export function debianGlance(
+  databaseUrl: string,
+  storeDirectory: string,
+  settings: Readonly<Record<string, string | number>> = {},
+): DebianGlance {
   const directory = scratchDirectory('disk');
   const configFile = join(directory.path, 'glance-api.conf');
   const policyFile = join(directory.path, 'policy.yaml');
@@ -30,6 +37,7 @@ export function debianGlance(databaseUrl: string, storeDirectory: string): Debia
       `bind_port = ${port}`,
       'workers = 1',
       'show_multiple_locations = true',
+      ...Object.entries(settings).map(([key, value]) => `${key} = ${value}`),
       '[database]',
       // SQLAlchemy writes the character set of MySQL otherwise than the server's default.
       `connection = ${databaseUrl}${databaseUrl.startsWith('mysql') ? '?charset=utf8' : ''}`,
@@ -56,6 +64,9 @@ export function debianGlance(databaseUrl: string, storeDirectory: string): Debia
     async manage(...args) {
       return (await run('/usr/bin/glance-manage', ['--config-file', configFile, ...args], { cwd: directory.path }))
         .stdout;
+    },
+    async scrub() {
+      await run('/usr/bin/glance-scrubber', ['--config-file', configFile], { cwd: directory.path });
     },
     async serving(work) {
       const port = await freePort();

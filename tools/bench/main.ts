@@ -12,10 +12,11 @@ import { imports } from './sections/imports.js';
 import { metadata } from './sections/metadata.js';
 import { processes } from './sections/processes.js';
 import { scale } from './sections/scale.js';
+import { scrubbing } from './sections/scrubbing.js';
 import { type OurService, type Target, attach, startOurs } from './target.js';
 import { startPair } from './yardsticks/debian-glance.js';
 
-const sections: readonly Section[] = [metadata, processes, data, ceph, imports, scale];
+const sections: readonly Section[] = [metadata, processes, data, ceph, imports, scale, scrubbing];
 
 // Ctrl-C in a terminal also reaches npm and bench.mjs, which passes it on: only the first one counts.
 let doing = '';

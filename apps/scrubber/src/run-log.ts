@@ -11,6 +11,11 @@ const work = new Counter({
   labelNames: ['outcome'],
 });
 
+const erased = new Counter({
+  name: 'glance_scrub_erased_bytes_total',
+  help: 'Bytes of images that the scrubber of this process has erased, as far as they were known.',
+});
+
 /** What a run does, told to the registry: from its first piece of work on, for most runs have none. */
 export class RunLog {
   readonly #outcomes: Record<string, number> = {};
@@ -38,6 +43,7 @@ export class RunLog {
     this.#outcomes[outcome] = (this.#outcomes[outcome] ?? 0) + 1;
     this.#bytes += bytes;
     work.inc({ outcome });
+    erased.inc(bytes);
   }
 
   error(sentence: string): void {

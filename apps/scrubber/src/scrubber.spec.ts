@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,7 +19,11 @@ import { inProcess, remote } from '@glance/rpc';
 import { Store, Stores } from '@glance/store';
 import { chunked, content, MemoryDriver } from '@glance/store/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Applier } from './applier.js';
 import { startScrubber } from './index.js';
+import { inspectorOf } from './inspector.js';
+import { type PlanItem, timeOf } from './plan-item.js';
+import { Planner } from './planner.js';
 import type { Eraser } from './finish-work.js';
 import { Scrubber } from './scrubber.js';
 
@@ -207,6 +212,55 @@ describe('the scrubber', { timeout: 30_000 }, () => {
     broken = false;
     await leasesRunOut();
     expect(await scrubber({ stores: flaky }).run(never)).toMatchObject({ deleted: 1, failed: 0 });
+  });
+
+  it('removes what no image refers to only if it is told to, and records what it did', async () => {
+    await start();
+    const [orphan, owned] = [randomUUID(), await activeImage()];
+    await store(orphan);
+    await leasesRunOut();
+    await scrubber().run(never);
+    expect(driver.list()).toEqual([orphan, owned].sort());
+    const inspector = inspectorOf(stores, undefined);
+    const common = { images, tasks, registry: scrubbing, stores, logger: silentLogger, poolSize: 4 };
+    const applier = new Applier({ ...common, inspector, defaultStore: 'memory' });
+    const told = new Scrubber({ ...common, scope: 'all', orphans: { applier, inspector, grace: 1 } });
+    expect(await told.run(never)).toEqual({ deleted: 1, undone: 0, inUse: 0, failed: 0, bytes: 100 });
+    expect(driver.list()).toEqual([owned]);
+    const { runs } = await scrubbing.runs(caller, { limit: 10 });
+    expect(runs).toMatchObject([{ kind: 'run', outcomes: { deleted: 1 }, bytes: 100, errors: [] }]);
+  });
+
+  it('applies a plan up to its limits, and leaves what has changed since', async () => {
+    await start();
+    const orphans = Array.from({ length: 6 }, () => randomUUID());
+    for (const id of orphans) await store(id);
+    await leasesRunOut();
+    const inspector = inspectorOf(stores, undefined);
+    const common = { images, tasks, registry: scrubbing, stores, logger: silentLogger, poolSize: 2 };
+    const applier = new Applier({ ...common, inspector, defaultStore: 'memory' });
+    const header = { plan: 1, made: timeOf(Date.now()), grace: 1 } as const;
+    const parts = { registry: scrubbing, inspector, logger: silentLogger, host: null };
+    const planner = new Planner({ ...parts, idleSince: Date.parse(header.made) - 1000 });
+    const items: PlanItem[] = [];
+    for await (const item of planner.items(never)) items.push(item);
+    expect(items.map(({ image }) => image).sort()).toEqual(orphans.toSorted());
+    async function* planned(): AsyncIterable<PlanItem> {
+      yield* items;
+    }
+    // One is gone, and another has come anew.
+    await driver.discard(items[0]!.image);
+    await driver.discard(items[1]!.image);
+    await store(items[1]!.image);
+    const apply = (limits: object) => applier.apply(header, planned(), limits, never);
+    const first = await apply({ bytes: 350 });
+    expect(first).toMatchObject({ limited: true, log: { report: { outcomes: { gone: 1, changed: 1, deleted: 1 } } } });
+    const second = await apply({ items: 4 });
+    expect(second).toMatchObject({ limited: true, log: { report: { outcomes: { gone: 2, changed: 1, deleted: 1 } } } });
+    expect((await apply({ seconds: 0 })).log.report.outcomes).toEqual({});
+    const last = await apply({});
+    expect(last).toMatchObject({ limited: false, log: { report: { outcomes: { gone: 3, changed: 1, deleted: 2 } } } });
+    expect(driver.list()).toEqual([items[1]!.image]);
   });
 
   it('runs again and again until it is closed, also after the registry did not answer', async () => {

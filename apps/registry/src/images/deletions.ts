@@ -9,7 +9,7 @@ import { findBuried, lockImage } from './find-image.js';
 import { childTables } from './image-writes.js';
 import { toLocation } from './image-rows.js';
 import { LocationRemovals } from './location-removals.js';
-import { rememberStatus } from './restoration.js';
+import { forgetStatus, rememberStatus } from './restoration.js';
 import { leaseLost, type LeaseRow, type Leases } from './leases.js';
 
 export interface DeletionSettings {
@@ -89,6 +89,7 @@ export class Deletions {
       // A delayed deletion was told of when it began.
       if (previous !== status.waiting) await this.#tell(tx, id, context, deletedAt);
       await buryChildren(tx, id, deletedAt);
+      await forgetStatus(tx, id);
       await this.leases.settle(tx, token, 'finished');
     });
   }

@@ -43,6 +43,27 @@ describe.each(databaseKinds)('deleted images on $name', (kind) => {
     await expect(images.show(alice, id)).rejects.toMatchObject({ code: 'NotFound' });
   });
 
+  it('forget what they were once they are erased, or were restored by Glance', async () => {
+    const { id } = await full();
+    const remembered = (): Promise<unknown[]> =>
+      registry.database.rows('SELECT image_id, status FROM delayed_deletions');
+    await images.deactivate(admin, id);
+    await images.beginDelete(alice, id);
+    expect(await remembered()).toEqual([{ image_id: id, status: 'deactivated' }]);
+    const revived = "UPDATE images SET status = 'deactivated', deleted = 0, deleted_at = NULL WHERE id = ?";
+    await registry.database.run(revived, [id]);
+    await registry.database.run(
+      "UPDATE image_locations SET status = 'active', deleted = 0, deleted_at = NULL WHERE image_id = ?",
+      [id],
+    );
+    await images.beginDelete(alice, id);
+    expect(await remembered()).toEqual([{ image_id: id, status: 'deactivated' }]);
+    registry.pass(101);
+    const [due] = await images.claimDue(1);
+    await images.finishDelete(due!.lease.token);
+    expect(await remembered()).toEqual([]);
+  });
+
   it('are listed by pages', async () => {
     const ids: string[] = [];
     for (let n = 0; n < 5; n++) {

@@ -73,7 +73,7 @@ export async function restoreImage(tx: Statements, id: string, now: Date): Promi
   const [remembered] = await tx.rows<{ status: string }>('SELECT status FROM delayed_deletions WHERE image_id = ?', [
     id,
   ]);
-  await tx.run('DELETE FROM delayed_deletions WHERE image_id = ?', [id]);
+  await forgetStatus(tx, id);
   const sql = `UPDATE images SET status = ?, ${revive} WHERE id = ?`;
   await tx.run(sql, [remembered?.status ?? 'active', time, id]);
   return (await findImage(tx, id))!;
@@ -81,5 +81,12 @@ export async function restoreImage(tx: Statements, id: string, now: Date): Promi
 
 /** What the image is again if it is restored: a deactivated one must not come back active. */
 export async function rememberStatus(tx: Statements, { id, status }: Image): Promise<void> {
+  // Glance restores, and erases, without a look at this table.
+  await forgetStatus(tx, id);
   if (status !== 'active') await insert(tx, 'delayed_deletions', [{ image_id: id, status }]);
+}
+
+/** Nobody will restore the image any more. */
+export async function forgetStatus(tx: Statements, id: string): Promise<void> {
+  await tx.run('DELETE FROM delayed_deletions WHERE image_id = ?', [id]);
 }

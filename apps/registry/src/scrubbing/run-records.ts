@@ -3,13 +3,13 @@ import { type Backlog, type RunReport, type ScrubberRun, ServiceError } from '@g
 import type { Database } from '../database/database.js';
 import { wireTime } from '../database/dialect.js';
 import type { SqlValue } from '../database/session.js';
+import { columnText } from './column-text.js';
 import { insert } from '../images/image-writes.js';
 
 /** Milliseconds that records are kept. */
 const keep = 90 * 86_400_000;
 /** What a record may take in the database. */
 const mostErrors = 20;
-const longestError = 500;
 
 interface Row {
   readonly id: string;
@@ -38,7 +38,7 @@ export class RunRecords {
   }
 
   async finish(id: string, { outcomes, bytes, errors }: RunReport): Promise<void> {
-    const few = errors.slice(0, mostErrors).map((error) => error.slice(0, longestError));
+    const few = errors.slice(0, mostErrors).map(columnText);
     const report = JSON.stringify({ outcomes, bytes, errors: few } satisfies RunReport);
     const sql = 'UPDATE scrubber_runs SET finished_at = ?, report = ? WHERE id = ?';
     await this.database.run(sql, [this.clock(), report, id]);

@@ -28,6 +28,7 @@ import { Uploads } from '../images/uploads.js';
 import { importRows } from '../imports/import-rows.js';
 import { imageEvent } from '../notifications/events.js';
 import { noOutbox, type Outbox } from '../notifications/outbox.js';
+import { columnText } from './column-text.js';
 import { pendingWork, stuckCondition } from './pending-work.js';
 import { RunRecords } from './run-records.js';
 import { unknownNames } from './unknown-names.js';
@@ -111,7 +112,7 @@ export class ScrubbingInDatabase implements Scrubbing {
   claimOrphan(id: string): Promise<Lease | undefined> {
     return this.database.transaction(async (tx) => {
       await lockImage(tx, id);
-      if ((await unknownNames(this.database, 'store', [id])).length === 0) return undefined;
+      if ((await unknownNames(tx, 'store', [id])).length === 0) return undefined;
       const work = { image_id: id, kind: 'orphan', store: null, previous_status: null, context: null } as const;
       return this.#leases.grant(tx, work);
     });
@@ -141,7 +142,7 @@ export class ScrubbingInDatabase implements Scrubbing {
   postpone(token: string, reason: string): Promise<Postponed> {
     return this.#leases.locked(this.database, token, async (tx, lease) => {
       if (!lease || lease.outcome !== null) throw leaseLost();
-      const postponed = await this.#leases.backOff(tx, lease, { pause: this.#leases.term, reason });
+      const postponed = await this.#leases.backOff(tx, lease, { pause: this.#leases.term, reason: columnText(reason) });
       return { attempts: postponed.attempts, nextTry: wireTime(new Date(postponed.expiresAt).toISOString()) };
     });
   }

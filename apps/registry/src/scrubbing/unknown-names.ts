@@ -1,6 +1,6 @@
 import { ServiceError } from '@glance/domain';
-import type { Database } from '../database/database.js';
 import type { SqlValue } from '../database/session.js';
+import type { Source } from '../images/find-image.js';
 
 /** How many names may be asked about at a time. */
 const mostNames = 500;
@@ -31,7 +31,7 @@ const inStaging: typeof inStore = [
  * `Conflict` if there are locations that cannot be read.
  */
 export async function unknownNames(
-  database: Database,
+  from: Source,
   place: 'store' | 'staging',
   names: readonly string[],
 ): Promise<string[]> {
@@ -39,21 +39,21 @@ export async function unknownNames(
   if (names.length === 0) return [];
   const marks = names.map(() => '?').join(', ');
   const sources = place === 'store' ? inStore : inStaging;
-  const parts = sources.map(([column, from]) => `SELECT ${column} AS name ${from} AND ${column} IN (${marks})`);
-  const rows = await database.rows<{ name: string }>(
+  const parts = sources.map(([column, table]) => `SELECT ${column} AS name ${table} AND ${column} IN (${marks})`);
+  const rows = await from.rows<{ name: string }>(
     parts.join(' UNION '),
     sources.flatMap((): SqlValue[] => [...names]),
   );
   const known = new Set(rows.map(({ name }) => name.toLowerCase()));
   const left = names.filter((name) => !known.has(name.toLowerCase()));
   if (place === 'staging' || left.length === 0) return left;
-  return withoutLocated(database, left);
+  return withoutLocated(from, left);
 }
 
-async function withoutLocated(database: Database, names: readonly string[]): Promise<string[]> {
-  const condition = database.dialect.name === 'sqlite' ? unusualInSqlite : unusual;
+async function withoutLocated(from: Source, names: readonly string[]): Promise<string[]> {
+  const condition = from.dialect.name === 'sqlite' ? unusualInSqlite : unusual;
   const likes = names.map(() => 'LOWER(value) LIKE ?').join(' OR ');
-  const rows = await database.rows<{ value: string }>(
+  const rows = await from.rows<{ value: string }>(
     `SELECT value FROM image_locations WHERE ${condition} AND (value NOT LIKE '%:%' OR ${likes})`,
     names.map((name) => `%${name.toLowerCase()}%`),
   );

@@ -7,6 +7,7 @@ import { ImagesInDatabase } from '../images/images-in-database.js';
 import { TasksInDatabase } from '../imports/tasks-in-database.js';
 import { MembersInDatabase } from '../members.js';
 import { noOutbox } from '../notifications/outbox.js';
+import { ScrubbingInDatabase } from '../scrubbing/scrubbing-in-database.js';
 import type { DatabaseKind } from './database.js';
 
 export const registrySettings: RegistrySettings = {
@@ -64,6 +65,10 @@ export class TestRegistry {
     return new MembersInDatabase(this.database, { ...registrySettings, ...settings }, () => this.now, outbox);
   }
 
+  scrubbing(settings: Partial<RegistrySettings> = {}): ScrubbingInDatabase {
+    return new ScrubbingInDatabase(this.database, { ...registrySettings, ...settings }, () => this.now);
+  }
+
   /** As another process would. */
   async connectAgain(): Promise<Database> {
     const database = await connect(this.place.settings);
@@ -89,6 +94,8 @@ export class TestRegistry {
     const tables = [
       ...own,
       'import_hosts',
+      'delayed_deletions',
+      'scrubber_runs',
       'task_info',
       'tasks',
       'image_properties',

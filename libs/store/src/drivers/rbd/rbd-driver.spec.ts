@@ -1,4 +1,6 @@
+import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { promisify } from 'node:util';
 import { Cluster, features, type Pool } from '@glance/node-rados';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Bytes } from '../../bytes.js';
@@ -53,6 +55,23 @@ async function allocated(id: string): Promise<number> {
 }
 
 describe('an image in Ceph', () => {
+  it.each(['deleted', 'discarded'] as const)(
+    'is gone, name and all, when it is %s after a removal that was killed',
+    async (how) => {
+      const { id, url } = await write();
+      const image = await pool.open({ name: id });
+      const header = `rbd_header.${image.id}`;
+      await image.unprotectSnapshot('snap');
+      await image.removeSnapshot('snap');
+      await image.close();
+      // What librbd has done when it dies on its way: the name comes last.
+      await promisify(execFile)('rados', ['-c', conf, '-p', 'images', 'rm', header]);
+      expect(await pool.images()).toContain(id);
+      await (how === 'deleted' ? driver.delete(url) : driver.discard(id, never()));
+      expect(await pool.images()).not.toContain(id);
+    },
+  );
+
   it('is laid out as Nova and Cinder expect it', async () => {
     const { id, url } = await write(chunked(bytes), bytes.length);
     expect(url).toBe(`rbd://${cluster.fsid}/images/${id}/snap`);

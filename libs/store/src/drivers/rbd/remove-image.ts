@@ -9,6 +9,20 @@ async function tolerating(codes: readonly string[], step: Promise<unknown>): Pro
   });
 }
 
+/**
+ * Opens an image that is to be removed. ENOENT when there is none; nothing where a removal that was broken off has left no
+ * more than the name, which is gone then.
+ */
+async function openOrTidy(pool: Pool, name: string): Promise<Image | undefined> {
+  try {
+    return await pool.open({ name });
+  } catch (error) {
+    if (!isRadosError(error, 'ENOENT')) throw error;
+    await pool.remove(name);
+    return undefined;
+  }
+}
+
 /** Fails with `DataInUse` if anybody but `client` has the image open for writing. */
 async function checkWatchers(image: Image, client: number): Promise<void> {
   const others = (await image.watchers()).filter((watcher) => watcher.client !== client);
@@ -25,7 +39,8 @@ export async function removeImage(
   name: string,
   { snapshot, client }: { snapshot: string | undefined; client: number },
 ): Promise<void> {
-  const image = await pool.open({ name });
+  const image = await openOrTidy(pool, name);
+  if (!image) return;
   try {
     await checkWatchers(image, client);
     if (snapshot !== undefined) await removeSnapshot(image, snapshot);
@@ -48,7 +63,8 @@ export async function removeImage(
  * while somebody still writes it. ENOENT when there is nothing.
  */
 export async function removeLeftovers(pool: Pool, name: string, client: number): Promise<void> {
-  const image = await pool.open({ name });
+  const image = await openOrTidy(pool, name);
+  if (!image) return;
   try {
     await checkWatchers(image, client);
     const snapshots = await image.snapshots();
