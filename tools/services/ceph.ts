@@ -14,6 +14,8 @@ import { type ServerProcess, startProcess } from './server-process.js';
 
 const run = promisify(execFile);
 const pool = 'images';
+/** For the tests of the binding: those of the driver look at all that is in the other. */
+const poolOfBinding = 'bindings';
 
 interface CephDaemon {
   /** Starts it, with the data that it had, and waits until it does its work. */
@@ -122,13 +124,15 @@ async function createPool(
   osd: CephDaemon,
 ): Promise<void> {
   const uuid = randomUUID();
-  const commands = [`osd new ${uuid} 0`, `osd pool create ${pool} 8 8`].join('\n');
+  const commands = [`osd new ${uuid} 0`, `osd pool create ${pool} 8 8`, `osd pool create ${poolOfBinding} 8 8`].join(
+    '\n',
+  );
   await Promise.all([
     run('ceph-osd', ['-i', '0', '-c', conf, '--mkfs', '--osd-uuid', uuid], { env: environment() }),
     cephCommands(conf, commands),
   ]);
   await osd.start();
-  await tool('rbd', 'pool', 'init', pool);
+  await Promise.all([pool, poolOfBinding].map((name) => tool('rbd', 'pool', 'init', name)));
 }
 
 /** One `ceph` for all commands: most of its time goes into starting. */

@@ -12,7 +12,7 @@ let pool: Pool;
 
 beforeAll(async () => {
   cluster = await Cluster.connect({ conf, user: 'glance' });
-  pool = await cluster.pool('images');
+  pool = await cluster.pool('bindings');
 });
 
 afterAll(async () => {
@@ -82,7 +82,7 @@ describe('a cluster', () => {
     await image.close();
     const before = descriptors();
     const other = await Cluster.connect({ conf, user: 'glance' });
-    const itsPool = await other.pool('images');
+    const itsPool = await other.pool('bindings');
     const [first, second] = await Promise.all([itsPool.open({ name }), itsPool.open({ name, readOnly: true })]);
     const reading = first.read(0, Buffer.alloc(mib));
     const opening = itsPool.open({ name, readOnly: true });
@@ -93,7 +93,7 @@ describe('a cluster', () => {
       () => second.stat(),
       () => itsPool.images(),
       () => other.stats(),
-      () => other.pool('images'),
+      () => other.pool('bindings'),
     ]) {
       await expect(closed()).rejects.toMatchObject(code('EBADF'));
     }

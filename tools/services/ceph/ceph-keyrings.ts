@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 const capabilities: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'mon.': { mon: 'allow *' },
   'client.admin': { mon: 'allow *', osd: 'allow *', mgr: 'allow *' },
-  'client.glance': { mon: 'profile rbd', osd: 'profile rbd pool=images' },
+  'client.glance': { mon: 'profile rbd', osd: 'profile rbd pool=images, profile rbd pool=bindings' },
   // What guides said before there were profiles.
   'client.glance-old': {
     mon: 'allow r',
