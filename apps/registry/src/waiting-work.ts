@@ -34,25 +34,27 @@ export async function waitingWorkOf(database: Database, scrubTime: number, now: 
     (await database.rows<Row>(sql, values))[0]!;
   const total = async (sql: string, ...values: (string | number)[]): Promise<number> =>
     Number((await row(sql, ...values)).n ?? 0);
-  const [outbox, imports, running, deletions, abandoned, failing, leased, imported, staged] = await Promise.all([
-    row('SELECT COUNT(*) AS n, MIN(created_at) AS oldest FROM notification_outbox'),
-    row('SELECT COUNT(*) AS n, MIN(created_at) AS oldest FROM import_tasks WHERE expires_at < ?', now),
-    total('SELECT COUNT(*) AS n FROM import_tasks WHERE expires_at >= ?', now),
-    row(
-      "SELECT COUNT(*) AS n, MIN(i.deleted_at) AS oldest FROM images i WHERE i.deleted = 1 AND i.status = 'pending_delete' " +
-        "AND i.deleted_at <= ? AND NOT EXISTS (SELECT 1 FROM image_leases l WHERE l.image_id = i.id AND l.kind = 'delete' " +
-        'AND l.outcome IS NULL)',
-      database.dialect.time(new Date(due)),
-    ),
-    row(
-      'SELECT COUNT(*) AS n, MIN(expires_at) AS oldest FROM image_leases WHERE outcome IS NULL AND expires_at < ?',
-      now,
-    ),
-    total('SELECT COUNT(*) AS n FROM image_leases WHERE outcome IS NULL AND attempts > 0'),
-    total('SELECT SUM(reserved) AS n FROM image_leases WHERE outcome IS NULL'),
-    total('SELECT SUM(reserved) AS n FROM import_tasks'),
-    total('SELECT SUM(size) AS n FROM staged_data WHERE abandoned = 0'),
-  ]);
+  // One after the other: who looks must not take the connections of those who work.
+  const outbox = await row('SELECT COUNT(*) AS n, MIN(created_at) AS oldest FROM notification_outbox');
+  const imports = await row(
+    'SELECT COUNT(*) AS n, MIN(created_at) AS oldest FROM import_tasks WHERE expires_at < ?',
+    now,
+  );
+  const running = await total('SELECT COUNT(*) AS n FROM import_tasks WHERE expires_at >= ?', now);
+  const deletions = await row(
+    "SELECT COUNT(*) AS n, MIN(i.deleted_at) AS oldest FROM images i WHERE i.deleted = 1 AND i.status = 'pending_delete' " +
+      "AND i.deleted_at <= ? AND NOT EXISTS (SELECT 1 FROM image_leases l WHERE l.image_id = i.id AND l.kind = 'delete' " +
+      'AND l.outcome IS NULL)',
+    database.dialect.time(new Date(due)),
+  );
+  const abandoned = await row(
+    'SELECT COUNT(*) AS n, MIN(expires_at) AS oldest FROM image_leases WHERE outcome IS NULL AND expires_at < ?',
+    now,
+  );
+  const failing = await total('SELECT COUNT(*) AS n FROM image_leases WHERE outcome IS NULL AND attempts > 0');
+  const leased = await total('SELECT SUM(reserved) AS n FROM image_leases WHERE outcome IS NULL');
+  const imported = await total('SELECT SUM(reserved) AS n FROM import_tasks');
+  const staged = await total('SELECT SUM(size) AS n FROM staged_data WHERE abandoned = 0');
   return {
     outbox: waiting(outbox, now),
     imports: { ...waiting(imports, now), running },

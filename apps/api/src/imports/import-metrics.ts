@@ -1,3 +1,4 @@
+import { importMethods, type TaskMethod } from '@glance/domain';
 import { Gauge, Histogram } from 'prom-client';
 
 /** `left`: somebody else has it now, or will claim it. */
@@ -9,6 +10,12 @@ const durations = new Histogram({
   labelNames: ['method', 'outcome'],
   buckets: [0.5, 1, 5, 15, 60, 300, 1800, 7200],
 });
+
+// Present before the first: a counter that begins with a failure does not look as if it had grown.
+for (const method of [...importMethods, 'add-location'] satisfies TaskMethod[]) {
+  for (const outcome of ['success', 'failure', 'left'] satisfies ImportOutcome[]) durations.zero({ method, outcome });
+}
+
 const active = new Gauge({ name: 'glance_imports_active', help: 'Imports that this process is at.' });
 
 /** How many imports a process takes on at once. */
@@ -18,7 +25,7 @@ export const importSlots = new Gauge({
 });
 
 /** Times an import, and counts it while it is under way. */
-export async function timedImport(method: string, work: () => Promise<ImportOutcome>): Promise<void> {
+export async function timedImport(method: TaskMethod, work: () => Promise<ImportOutcome>): Promise<void> {
   const end = durations.startTimer({ method });
   active.inc();
   try {

@@ -29,6 +29,9 @@ const refusals = new Counter({
   labelNames: ['limit'],
 });
 
+// Present before the first: what has no value yet cannot be seen to grow.
+for (const { limit } of Object.values(names)) refusals.inc({ limit }, 0);
+
 function refused(kind: keyof Amounts, message: (name: string, says: string) => string): ServiceError {
   const { says, limit } = names[kind];
   refusals.inc({ limit });
