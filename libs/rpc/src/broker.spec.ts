@@ -63,6 +63,12 @@ describe.each(kinds)('a contract %s', (_kind, open) => {
     },
   );
 
+  test('leaves arguments that are undefined at the end to their defaults', async () => {
+    const greeter: Greeter = { ...remote(GREETER, sides.calling), echo: async (value = 'default') => value };
+    await sides.serving.serve(GREETER, greeter);
+    expect(await remote(GREETER, sides.calling).echo(undefined)).toBe('default');
+  });
+
   test('carries a megabyte there and back', async () => {
     const text = 'é'.repeat(500_000);
     expect(await (await servedGreeter()).echo(text)).toBe(text);

@@ -23,8 +23,10 @@ export function unavailable(
   return new ServiceError('Unavailable', `The call ${queue}.${method} failed: ${why}.`, { reason, outcome });
 }
 
+/** Arguments that are left out at the end stay so: in JSON, `undefined` would become null, which has no default. */
 export function encodeCall(args: readonly unknown[]): Buffer {
-  return Buffer.from(JSON.stringify({ args }));
+  const given = args.slice(0, args.findLastIndex((argument) => argument !== undefined) + 1);
+  return Buffer.from(JSON.stringify({ args: given }));
 }
 
 /** Throws when `content` is no call. */
