@@ -85,16 +85,22 @@ describe('the scrubber', { timeout: 30_000 }, () => {
     rmSync(directory, { recursive: true });
   });
 
-  const scrubber = (changes: { stores?: Eraser; scope?: 'abandoned' | 'all' } = {}): Scrubber =>
+  const scrubber = ({
+    eraser = stores,
+    scope = 'all',
+  }: { eraser?: Eraser; scope?: 'abandoned' | 'all' } = {}): Scrubber =>
     new Scrubber({
       images,
       tasks,
       registry: scrubbing,
-      stores,
+      stores: {
+        erase: (...what) => eraser.erase(...what),
+        discard: (...what) => eraser.discard(...what),
+        reclaim: (...what) => stores.reclaim(...what),
+      },
       logger: silentLogger,
       poolSize: 4,
-      scope: 'all',
-      ...changes,
+      scope,
     });
 
   const store = (id: string): Promise<{ url: string; size: number }> =>
@@ -155,7 +161,7 @@ describe('the scrubber', { timeout: 30_000 }, () => {
       discard: (name, image, signal) => stores.discard(name, image, signal),
       erase: () => Promise.reject(new ServiceError('DataInUse', 'A clone needs it.')),
     };
-    expect(await scrubber({ stores: used }).run(never)).toMatchObject({ inUse: 1, deleted: 0 });
+    expect(await scrubber({ eraser: used }).run(never)).toMatchObject({ inUse: 1, deleted: 0 });
     expect(await images.show(caller, id)).toMatchObject({ id, status: 'active', locations: [{ url: `memory:${id}` }] });
   });
 
@@ -188,7 +194,7 @@ describe('the scrubber', { timeout: 30_000 }, () => {
         await stores.erase(locations, signal);
       },
     };
-    const reports = await Promise.all([1, 2, 3].map(() => scrubber({ stores: counting }).run(never)));
+    const reports = await Promise.all([1, 2, 3].map(() => scrubber({ eraser: counting }).run(never)));
     expect(reports.reduce((sum, { deleted }) => sum + deleted, 0)).toBe(40);
     expect(new Set(erased).size).toBe(40);
     expect(erased).toHaveLength(40);
@@ -207,11 +213,11 @@ describe('the scrubber', { timeout: 30_000 }, () => {
           ? Promise.reject(new ServiceError('StoreUnavailable', 'No route.'))
           : stores.erase(locations, signal),
     };
-    expect(await scrubber({ stores: flaky }).run(never)).toMatchObject({ deleted: 2, failed: 1 });
+    expect(await scrubber({ eraser: flaky }).run(never)).toMatchObject({ deleted: 2, failed: 1 });
     expect(driver.list()).toEqual([bad]);
     broken = false;
     await leasesRunOut();
-    expect(await scrubber({ stores: flaky }).run(never)).toMatchObject({ deleted: 1, failed: 0 });
+    expect(await scrubber({ eraser: flaky }).run(never)).toMatchObject({ deleted: 1, failed: 0 });
   });
 
   it('removes what no image refers to only if it is told to, and records what it did', async () => {

@@ -7,8 +7,14 @@ import { timeOf } from './plan-item.js';
 import { Planner } from './planner.js';
 import { RunLog } from './run-log.js';
 
+/** Removes what a deletion had to leave in stores because others needed it. Tells the bytes of each. */
+interface Reclaimer {
+  reclaim(signal: AbortSignal, tell: (id: string, error: unknown) => void): AsyncIterable<number>;
+}
+
 export interface ScrubberParts extends FinishParts {
   readonly registry: Scrubbing;
+  readonly stores: FinishParts['stores'] & Reclaimer;
   /** How many pieces of work are done at the same time. */
   readonly poolSize: number;
   /** `abandoned`: only what a dead process left behind. `all`: also deletions whose delay is over. */
@@ -50,6 +56,7 @@ export class Scrubber {
         await log.begin();
         await Promise.all(due.map((work) => finishWork(work, this.parts, log, signal)));
       }
+      if (scope === 'all') await this.reclaim(log, signal);
       await this.removeOrphans(log, signal);
     } finally {
       await log.end();
@@ -58,6 +65,16 @@ export class Scrubber {
     const report = reportOf(log.report);
     if (Object.values(report).some((count) => count > 0)) logger.info('Scrubbed.', { ...report });
     return report;
+  }
+
+  private async reclaim(log: RunLog, signal: AbortSignal): Promise<void> {
+    const { stores, logger } = this.parts;
+    const tell = (id: string, error: unknown): void =>
+      logger.warn(`The store ${id} could not be searched for data that nobody needs any more.`, { error });
+    for await (const bytes of stores.reclaim(signal, tell)) {
+      await log.begin();
+      log.count('reclaimed', bytes);
+    }
   }
 
   private async removeOrphans(log: RunLog, signal: AbortSignal): Promise<void> {

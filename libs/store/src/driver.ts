@@ -99,6 +99,11 @@ export interface StoreDriver {
   holding?(id: string, signal: AbortSignal): Promise<Holding | undefined>;
   /** Absent: nobody knows. */
   capacity?(): Promise<Capacity>;
+  /**
+   * Removes what `delete` had to keep because others needed it, once they do not: only that. Tells the bytes of each.
+   * Absent: `delete` never keeps anything.
+   */
+  reclaim?(signal: AbortSignal): AsyncIterable<number>;
   close(): Promise<void>;
 }
 

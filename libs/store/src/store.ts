@@ -78,6 +78,15 @@ export class Store {
     return this.#driver.capacity?.().catch(fail);
   }
 
+  /** See `StoreDriver.reclaim`. */
+  async *reclaim(signal: AbortSignal): AsyncIterable<number> {
+    try {
+      yield* this.#driver.reclaim?.(signal) ?? [];
+    } catch (error) {
+      fail(error);
+    }
+  }
+
   async close(): Promise<void> {
     await this.#driver.close().catch(fail);
   }

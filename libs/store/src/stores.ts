@@ -232,6 +232,17 @@ export class Stores {
     await this.get(store).discard(id, signal);
   }
 
+  /** `Store.reclaim` of all stores; of those where it fails, `tell` hears. */
+  async *reclaim(signal: AbortSignal, tell: (id: string, error: unknown) => void): AsyncIterable<number> {
+    for (const { id, store } of this.#stores.values()) {
+      try {
+        yield* store.reclaim(signal);
+      } catch (error) {
+        tell(id, error);
+      }
+    }
+  }
+
   #storeOf(location: ImageLocation): Store {
     const found = this.#configuredFor(location);
     // The URL may hold credentials: it is not told.

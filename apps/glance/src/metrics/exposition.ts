@@ -42,7 +42,7 @@ export async function exposition(): Promise<string> {
   process.on('message', listen);
   process.send!({ glance: 'gather', id } satisfies Message);
   try {
-    return textOf(await inTime(answer.promise, 2 * patience, [await own()]));
+    return await textOf(await inTime(answer.promise, 2 * patience, [await own()]));
   } finally {
     process.off('message', listen);
   }

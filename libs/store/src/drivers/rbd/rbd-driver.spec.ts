@@ -10,6 +10,7 @@ import { describeDriver } from '../../testing/describe-driver.js';
 import { settingsOf } from '../../testing/settings.js';
 import { create, options } from '../rbd.js';
 import { RbdDriver, type RbdDriverSettings } from './rbd-driver.js';
+import { removeSnapshot } from './remove-image.js';
 
 const mib = 1024 * 1024;
 const conf = process.env['GLANCE_TEST_CEPH']!;
@@ -210,6 +211,32 @@ describe('an image that somebody needs', () => {
     expect((await read(`rbd://${id}-clone`)).equals(bytes)).toBe(true);
     await driver.write(id, chunked(bytes), { size: undefined, signal: never() });
     expect((await read(url)).equals(bytes)).toBe(true);
+  });
+
+  it('is reclaimed from the trash when its last clone is gone, and nothing of others', async () => {
+    const [ours, theirs] = [await write(), await write()];
+    const clone = `${ours.id}-clone`;
+    await pool.clone(clone, { pool, name: ours.id, snapshot: 'snap' }, { format: 2 });
+    await driver.delete(ours.url);
+    const image = await pool.open({ name: theirs.id });
+    await removeSnapshot(image, 'snap');
+    await image.close();
+    await pool.moveToTrash(theirs.id);
+    const names = async (): Promise<string[]> => (await pool.trash()).map(({ name }) => name);
+
+    const reclaimed = async (): Promise<number[]> => {
+      const all: number[] = [];
+      for await (const size of driver.reclaim(never())) all.push(size);
+      return all;
+    };
+    await reclaimed();
+    expect(await names()).toEqual(expect.arrayContaining([ours.id, theirs.id]));
+    expect((await read(`rbd://${clone}`)).equals(bytes)).toBe(true);
+
+    await pool.remove(clone);
+    expect(await reclaimed()).toEqual([bytes.length]);
+    expect(await names()).not.toContain(ours.id);
+    expect(await names()).toContain(theirs.id);
   });
 
   it('goes to the trash when somebody has made another snapshot of it', async () => {

@@ -11,7 +11,7 @@ import { bufferSize } from './buffer-size.js';
 import { Connection, type Upload } from './connection.js';
 import { imageBytes } from './image-bytes.js';
 import { type RbdLocation, rbdLocation, rbdUrl, snapshotName } from './rbd-location.js';
-import { removeImage, removeLeftovers, removeSnapshot } from './remove-image.js';
+import { reclaim, removeImage, removeLeftovers, removeSnapshot } from './remove-image.js';
 import { writeImage } from './write-image.js';
 
 /** Of all streams of this process together, besides the few that each has. */
@@ -132,6 +132,15 @@ export class RbdDriver implements StoreDriver {
         await image.close();
       }
     });
+  }
+
+  async *reclaim(signal: AbortSignal): AsyncIterable<number> {
+    const trash = await this.#inPool(this.#settings.pool, noPool, (pool) => pool.trash());
+    for (const { id } of trash) {
+      if (signal.aborted) return;
+      const bytes = await this.#inPool(this.#settings.pool, noPool, (pool) => reclaim(pool, id));
+      if (bytes !== undefined) yield bytes;
+    }
   }
 
   /** Of the disks of the whole cluster: what an image takes of it depends on how often the pool keeps it. */

@@ -99,10 +99,41 @@ async function hasChildren(image: Image): Promise<boolean> {
   }
 }
 
+/** Metadata of an image that this service has moved to the trash: it is ours to remove. */
+const deletedMark = 'glance_deleted';
+
 async function moveToTrash(pool: Pool, name: string): Promise<void> {
+  const image = await pool.open({ name });
+  try {
+    await image.setMetadata(deletedMark, new Date().toISOString());
+  } finally {
+    await image.close();
+  }
   await pool.moveToTrash(name).catch((error: unknown) => {
     throw isRadosError(error, 'EBUSY') ? inUse('A client of Ceph has the image open.', error) : error;
   });
+}
+
+/**
+ * Removes from the trash what `removeImage` has put there, once it has no snapshots any more: Ceph removes that which
+ * clones of format 2 have kept with the last of them. Answers with its bytes, or with nothing if it stays or has gone.
+ */
+export async function reclaim(pool: Pool, id: string): Promise<number | undefined> {
+  try {
+    const image = await pool.open({ id, readOnly: true });
+    try {
+      const marked = (await image.metadata()).has(deletedMark);
+      if (!marked || (await image.snapshots()).length > 0) return undefined;
+    } finally {
+      await image.close();
+    }
+    await pool.removeFromTrash(id);
+    return image.size;
+  } catch (error) {
+    // Gone, needed after all, open somewhere, or not yet to be removed.
+    if (isRadosError(error, 'ENOENT', 'ENOTEMPTY', 'EBUSY', 'EPERM')) return undefined;
+    throw error;
+  }
 }
 
 async function makeSnapshot(pool: Pool, name: string, snapshot: string): Promise<void> {
