@@ -11,7 +11,7 @@ export interface PrometheusSettings {
   readonly targets: readonly string[];
 }
 
-export interface Alert {
+interface Alert {
   readonly state: 'pending' | 'firing';
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;

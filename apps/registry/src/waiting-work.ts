@@ -17,7 +17,7 @@ export interface WaitingWork {
   readonly staged: number;
 }
 
-export interface Waiting {
+interface Waiting {
   readonly waiting: number;
   readonly age: number;
 }

@@ -2,7 +2,7 @@ import { Counter, Gauge } from 'prom-client';
 import { inTime } from '../asker.js';
 
 /** One value, or one for each set of labels. */
-export type Samples = number | readonly (readonly [labels: Readonly<Record<string, string>>, value: number])[];
+type Samples = number | readonly (readonly [labels: Readonly<Record<string, string>>, value: number])[];
 
 /** A metric whose value is looked up when somebody asks; with a name that ends in `_total` it only ever grows. */
 export interface Definition {
