@@ -82,6 +82,21 @@ export class Config {
     return places.find((place) => existsSync(place)) ?? places[0] ?? name;
   }
 
+  /** What an option is worth, as it is written, and who says so; nothing of secrets. */
+  origin({ declaration, group = declaration.group, fallback }: Placed, name: string): { text: string; where: string } {
+    const option = declaration.options[name]!;
+    const groups = fallback === undefined ? [group] : [group, fallback];
+    const given = groups
+      .map((asked) => this.#sources.find(namesOf(declaration, name, asked), option.shape === 'many'))
+      .find((found) => found.length > 0);
+    const texts = given?.map(({ text }) => text) ?? option.defaultTexts;
+    const text = texts.length === 0 ? 'not set' : texts.join(', ') || 'empty';
+    return {
+      text: given && option.settings.secret ? 'a secret' : text,
+      where: given ? `said by ${given.map((one) => one.where).join(', ')}` : 'the default',
+    };
+  }
+
   /** The values of all secret options that are set, for a log to leave out. */
   secrets(): string[] {
     return [...this.#declared.values()].flatMap(({ option, names }) => {

@@ -7,5 +7,5 @@ export { load, type LoadRequest } from './load.js';
 export { logOptions, type LogOptions } from './log-options.js';
 export { choice, dict, flag, integer, list, multi, number, text, type Option } from './option.js';
 export { type Command, type Program } from './program.js';
-export { referencePage } from './reference.js';
+export { referenceOf, referencePage } from './reference.js';
 export { sampleFile } from './sample.js';

@@ -1,3 +1,4 @@
+import type { Placed } from './config.js';
 import type { Declaration } from './declaration.js';
 import { grouped } from './grouped.js';
 import type { Option } from './option.js';
@@ -30,6 +31,18 @@ export function referencePage(declarations: readonly Declaration[]): string {
   ]
     .join('\n\n')
     .concat('\n');
+}
+
+/** What the page says of one option, for a terminal. */
+export function referenceOf({ declaration, group = declaration.group }: Placed, name: string): string {
+  const option = declaration.options[name]!;
+  const [meaning, of, status] = say(option);
+  const lines = [
+    `[${group}] ${name} (${typeOf(option)}; default: ${defaultOf(option)}; ${of === 'ours' ? 'not an option of Glance' : 'as in Glance'})`,
+    ...(status ? [status] : []),
+    meaning,
+  ];
+  return lines.join('\n').replaceAll('`', '');
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {

@@ -6,6 +6,7 @@ import { databaseOptions, manage } from '@glance/registry';
 import { inProcess } from '@glance/rpc';
 import { scrubberOptions } from '@glance/scrubber';
 import { adminOptions } from '../admin-port.js';
+import { configCommands } from '../config-commands.js';
 import { launcherOptions, messagingDeclarations, registryDeclarations } from '../config.js';
 import { type Context, runProgram, type Running } from '../program.js';
 import { startService } from '../service.js';
@@ -28,9 +29,15 @@ const program: Program = {
     adminOptions,
     launcherOptions,
   ],
+  commands: { '': { summary: 'Run the service.' }, ...configCommands },
 };
 
-async function body({ config, log }: Context): Promise<Running> {
+async function body(context: Context): Promise<Running | number> {
+  const command = configCommands[context.commandLine.command ?? ''];
+  return command ? command.run(context) : launch(context);
+}
+
+async function launch({ config, log }: Context): Promise<Running> {
   const { dataDir, bindHost, bindPort } = config.read(launcherOptions);
   const directory = resolve(dataDir);
   await mkdir(directory, { recursive: true, mode: 0o700 });
