@@ -1,12 +1,14 @@
 import { type Config, ConfigError, declare, dict, integer, list, type Placed, text } from '@glance/config';
-import type { Logger } from '@glance/domain';
+import { isServiceError, type Logger } from '@glance/domain';
 import {
   type ConfiguredStore,
   type DriverName,
   drivers,
+  type Finding,
   isDriverName,
   ownDirectory,
   Store,
+  type StoreDriver,
   type StoreDriverModule,
   Stores,
 } from '@glance/store';
@@ -113,6 +115,32 @@ export async function storePlaces(config: Config): Promise<Placed[]> {
     }),
   );
   return [{ declaration: storeOptions }, { declaration: backendOptions }, ...own.flat()];
+}
+
+/** What is found at the configured stores, or at those of one kind; `of` is the id of the store. */
+export async function* examineStores(config: Config, only?: string): AsyncIterable<Finding & { readonly of: string }> {
+  const plans = plan(config).plans.filter(({ kind }) => only === undefined || kind === only);
+  if (plans.length === 0) yield { of: 'stores', fact: '', problem: `no store of the kind ${only} is configured` };
+  for (const { id, kind, place } of plans) {
+    const driver: StoreDriverModule = await drivers[kind]();
+    const settings: Readonly<Record<string, unknown>> = config.read(driver.options, place);
+    const of = `store ${id}`;
+    for await (const finding of driver.examine?.(settings) ?? opening(driver.create(settings)))
+      yield { of, ...finding };
+  }
+}
+
+async function* opening(driver: StoreDriver): AsyncIterable<Finding> {
+  const fact = 'it can be used';
+  try {
+    await new Store(driver).open();
+    yield { fact };
+  } catch (error) {
+    if (!isServiceError(error)) throw error;
+    yield { fact, problem: error.message };
+  } finally {
+    await driver.close();
+  }
 }
 
 /** Opens the configured stores. One that is away fails when it is used, until it is there again. */

@@ -18,6 +18,7 @@ const prototypes = {
     rados_pool_list: 'int rados_pool_list(void *cluster, void *buf, size_t len)',
     rados_pool_create: 'int rados_pool_create(void *cluster, const char *name)',
     rados_pool_delete: 'int rados_pool_delete(void *cluster, const char *name)',
+    rados_application_list: 'int rados_application_list(void *io, void *values, void *length)',
     rados_ioctx_create: 'int rados_ioctx_create(void *cluster, const char *pool, void *io)',
     rados_ioctx_destroy: 'void rados_ioctx_destroy(void *io)',
     rados_ioctx_pool_stat: 'int rados_ioctx_pool_stat(void *io, void *stats)',

@@ -69,6 +69,14 @@ export class Pool implements AsyncDisposable {
     await this.#calls.blocking(this.#handle, 'rbd_pool_init', false);
   }
 
+  /** Whether it is one for images, as `initialize` makes it. */
+  async isInitialized(): Promise<boolean> {
+    const [names, length] = [Buffer.alloc(4096), Buffer.alloc(8)];
+    length.writeBigUInt64LE(BigInt(names.length));
+    await this.#calls.blocking(this.#handle, 'rados_application_list', names, length);
+    return names.toString('utf8', 0, Number(length.readBigUInt64LE())).split('\0').includes('rbd');
+  }
+
   async stats(): Promise<PoolStats> {
     const stats = Buffer.alloc(160);
     await this.#calls.blocking(this.#handle, 'rados_ioctx_pool_stat', stats);

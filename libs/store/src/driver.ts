@@ -115,6 +115,16 @@ export interface Holding {
   readonly modified: number;
 }
 
+/** What one check of a store has shown. */
+export interface Finding {
+  /** What is so if there is no problem, as a sentence without its full stop. */
+  readonly fact: string;
+  /** What is wrong instead. */
+  readonly problem?: string;
+  /** The commands that mend it, one a line. */
+  readonly remedy?: string;
+}
+
 /** What the file of a driver exports: a new kind of store is this, and a line in `drivers.ts`. */
 export interface StoreDriverModule<D extends Declaration = Declaration> {
   /** URL schemes of its locations. */
@@ -122,6 +132,8 @@ export interface StoreDriverModule<D extends Declaration = Declaration> {
   /** Declared for `[glance_store]`; with several stores each has them in a group of its own name. */
   readonly options: D;
   create(settings: ValuesOf<D>): StoreDriver;
+  /** Looks for what may be wrong with the place, in the order in which it is to be mended. Absent: `open` tells. */
+  examine?(settings: ValuesOf<D>): AsyncIterable<Finding>;
   /** What operators are told about a store of these settings. */
   properties(settings: ValuesOf<D>): StoreProperties;
 }

@@ -7,12 +7,15 @@ import { inProcess } from '@glance/rpc';
 import { scrubberOptions } from '@glance/scrubber';
 import { adminOptions } from '../admin-port.js';
 import { configCommands } from '../config-commands.js';
+import { doctorCommands } from '../doctor-commands.js';
 import { launcherOptions, messagingDeclarations, registryDeclarations } from '../config.js';
 import { type Context, runProgram, type Running } from '../program.js';
 import { startService } from '../service.js';
 import { stagingDirectory } from '../staging.js';
 import { openFileStore } from '../stores.js';
 import { version } from '../version.js';
+
+const tools = { ...configCommands, ...doctorCommands };
 
 const program: Program = {
   name: 'glance',
@@ -29,11 +32,11 @@ const program: Program = {
     adminOptions,
     launcherOptions,
   ],
-  commands: { '': { summary: 'Run the service.' }, ...configCommands },
+  commands: { '': { summary: 'Run the service.' }, ...tools },
 };
 
 async function body(context: Context): Promise<Running | number> {
-  const command = configCommands[context.commandLine.command ?? ''];
+  const command = tools[context.commandLine.command ?? ''];
   return command ? command.run(context) : launch(context);
 }
 

@@ -1,6 +1,7 @@
 import { declare, flag, integer, text, type ValuesOf } from '@glance/config';
-import type { StoreDriver, StoreProperties } from '../driver.js';
-import { RbdDriver } from './rbd/rbd-driver.js';
+import type { Finding, StoreDriver, StoreProperties } from '../driver.js';
+import { examineCeph } from './rbd/examine-ceph.js';
+import { RbdDriver, type RbdDriverSettings } from './rbd/rbd-driver.js';
 
 export const schemes = ['rbd'];
 
@@ -46,8 +47,16 @@ export type RbdSettings = ValuesOf<typeof options>;
 
 /** A store in a pool of a Ceph cluster: images that Nova and Cinder can clone. */
 export function create(settings: RbdSettings): StoreDriver {
+  return new RbdDriver(driverSettings(settings));
+}
+
+export function examine(settings: RbdSettings): AsyncIterable<Finding> {
+  return examineCeph(driverSettings(settings));
+}
+
+function driverSettings(settings: RbdSettings): RbdDriverSettings {
   const timeout = settings.radosConnectTimeout > 0 ? settings.radosConnectTimeout * 1000 : undefined;
-  return new RbdDriver({
+  return {
     cluster: {
       conf: settings.rbdStoreCephConf || undefined,
       user: settings.rbdStoreUser,
@@ -57,7 +66,7 @@ export function create(settings: RbdSettings): StoreDriver {
     pool: settings.rbdStorePool,
     order: 20 + Math.floor(Math.log2(settings.rbdStoreChunkSize)),
     sparse: settings.rbdThinProvisioning,
-  });
+  };
 }
 
 /** Glance: the names that its clients read; Cinder looks for the pool and for the cluster's id. */
