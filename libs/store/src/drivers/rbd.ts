@@ -31,9 +31,9 @@ export const options = declare('glance_store', {
     default: -1,
     min: -1,
     help:
-      'Seconds until a cluster that does not answer counts as unavailable, be it for the connection or for one operation. ' +
-      'With 0 or -1 these are 15 seconds for the connection, and 60 for an operation, during which an OSD may fail and ' +
-      'another take its place. Ceph itself would wait for five minutes, and for ever.',
+      'Seconds until a cluster that does not let the service in counts as unavailable; 15 with 0 or -1, where Ceph itself ' +
+      'would wait for five minutes. An operation may take so long, too, but always 60 seconds, during which an OSD may ' +
+      'fail and another take its place.',
   }),
   rbd_thin_provisioning: flag({
     default: true,
@@ -42,6 +42,9 @@ export const options = declare('glance_store', {
       'them written, as Glance does by default.',
   }),
 });
+
+/** Milliseconds: a client may need half a minute to learn of the OSD that has taken the place of another. */
+const shortestOperation = 60_000;
 
 export type RbdSettings = ValuesOf<typeof options>;
 
@@ -61,7 +64,7 @@ function driverSettings(settings: RbdSettings): RbdDriverSettings {
       conf: settings.rbdStoreCephConf || undefined,
       user: settings.rbdStoreUser,
       connectTimeout: timeout,
-      operationTimeout: timeout,
+      operationTimeout: timeout && Math.max(timeout, shortestOperation),
     },
     pool: settings.rbdStorePool,
     order: 20 + Math.floor(Math.log2(settings.rbdStoreChunkSize)),
