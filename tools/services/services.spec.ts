@@ -45,7 +45,9 @@ describe('the servers for tests', { timeout: 120_000 }, () => {
     await ceph.osd.start();
     expect((await ceph.rbd('ls', 'images')).trim()).toBe('one');
     await ceph.mgr.start();
-    expect(JSON.parse(await ceph.ceph('df', '-f', 'json'))).toMatchObject({ pools: [{ name: 'images' }, { name: 'bindings' }] });
+    expect(JSON.parse(await ceph.ceph('df', '-f', 'json'))).toMatchObject({
+      pools: [{ name: 'images' }, { name: 'bindings' }],
+    });
 
     await ceph.close();
     expect(leftBehind()).toEqual([]);
