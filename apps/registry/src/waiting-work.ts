@@ -1,4 +1,5 @@
 import type { Database } from './database/database.js';
+import { dueDeletion } from './images/deletions.js';
 
 /** Work that waits. Ages are in seconds, of the oldest piece, and 0 where there is none. */
 export interface WaitingWork {
@@ -42,13 +43,11 @@ export async function waitingWorkOf(database: Database, scrubTime: number, now: 
   );
   const running = await total('SELECT COUNT(*) AS n FROM import_tasks WHERE expires_at >= ?', now);
   const deletions = await row(
-    "SELECT COUNT(*) AS n, MIN(i.deleted_at) AS oldest FROM images i WHERE i.deleted = 1 AND i.status = 'pending_delete' " +
-      "AND i.deleted_at <= ? AND NOT EXISTS (SELECT 1 FROM image_leases l WHERE l.image_id = i.id AND l.kind = 'delete' " +
-      'AND l.outcome IS NULL)',
+    `SELECT COUNT(*) AS n, MIN(i.deleted_at) AS oldest FROM images i WHERE ${dueDeletion}`,
     database.dialect.time(new Date(due)),
   );
   const abandoned = await row(
-    'SELECT COUNT(*) AS n, MIN(expires_at) AS oldest FROM image_leases WHERE outcome IS NULL AND expires_at < ?',
+    "SELECT COUNT(*) AS n, MIN(expires_at) AS oldest FROM image_leases WHERE outcome IS NULL AND kind <> 'orphan' AND expires_at < ?",
     now,
   );
   const failing = await total('SELECT COUNT(*) AS n FROM image_leases WHERE outcome IS NULL AND attempts > 0');

@@ -1,4 +1,4 @@
-import { type Contract, IMAGES, MEMBERS, METADEFS, TASKS } from '@glance/domain';
+import { type Contract, IMAGES, MEMBERS, METADEFS, SCRUBBING, TASKS } from '@glance/domain';
 import type { WaitingWork, Registry } from '@glance/registry';
 import type { Broker } from '@glance/rpc';
 import type { Stores } from '@glance/store';
@@ -9,7 +9,7 @@ import { type Source, source } from './source.js';
 /** Milliseconds that a look at a store or a database holds, however many ask. */
 const pace = 5_000;
 
-const contracts: readonly Contract<unknown>[] = [IMAGES, MEMBERS, TASKS, METADEFS];
+const contracts: readonly Contract<unknown>[] = [IMAGES, MEMBERS, TASKS, SCRUBBING, METADEFS];
 
 /** How calls travel, and how far the registries are behind. */
 export function brokerSources(broker: Broker): Source[] {

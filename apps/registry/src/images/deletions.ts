@@ -24,6 +24,11 @@ interface WaitingRow {
   readonly size: number | null;
 }
 
+/** A deletion whose delay is over by the time `?` and that nobody works on; the alias of `images` is `i`. */
+export const dueDeletion =
+  "i.deleted = 1 AND i.status = 'pending_delete' AND i.deleted_at <= ? AND NOT EXISTS " +
+  "(SELECT 1 FROM image_leases l WHERE l.image_id = i.id AND l.kind = 'delete' AND l.outcome IS NULL)";
+
 const status = { waiting: 'pending_delete', deleted: 'deleted' } as const;
 
 /** A deletion of a delayed image whose data is in use is tried again after this many lease terms. */
@@ -131,9 +136,7 @@ export class Deletions {
   /** At most `limit` deletions whose delay is over. */
   async delayed(limit: number): Promise<DueWork[]> {
     const due = this.dueSince();
-    const candidates =
-      "SELECT i.id FROM images i WHERE i.deleted = 1 AND i.status = 'pending_delete' AND i.deleted_at <= ? AND NOT EXISTS " +
-      "(SELECT 1 FROM image_leases l WHERE l.image_id = i.id AND l.kind = 'delete' AND l.outcome IS NULL) ORDER BY i.deleted_at LIMIT ?";
+    const candidates = `SELECT i.id FROM images i WHERE ${dueDeletion} ORDER BY i.deleted_at LIMIT ?`;
     const work: DueWork[] = [];
     for (const { id } of await this.database.rows<{ id: string }>(candidates, [due, limit])) {
       const claimed = await this.claim(id);
@@ -152,9 +155,7 @@ export class Deletions {
   #claim(id: string): Promise<Lease | undefined> {
     return this.database.transaction(async (tx) => {
       await lockImage(tx, id);
-      const free =
-        "SELECT i.id FROM images i WHERE i.id = ? AND i.deleted = 1 AND i.status = 'pending_delete' AND i.deleted_at <= ? AND NOT EXISTS " +
-        "(SELECT 1 FROM image_leases l WHERE l.image_id = i.id AND l.kind = 'delete' AND l.outcome IS NULL)";
+      const free = `SELECT i.id FROM images i WHERE i.id = ? AND ${dueDeletion}`;
       if ((await tx.rows(free, [id, this.dueSince()])).length === 0) return undefined;
       return this.leases.grant(tx, {
         image_id: id,

@@ -2,6 +2,7 @@ import type { PendingKind, PendingPage, PendingWork } from '@glance/domain';
 import type { Database } from '../database/database.js';
 import { wireTime } from '../database/dialect.js';
 import type { SqlValue } from '../database/session.js';
+import { dueDeletion } from '../images/deletions.js';
 
 /** What there is to know to find pending work. */
 export interface PendingClock {
@@ -29,8 +30,6 @@ interface Kind {
   why(row: Row): string;
 }
 
-const openLease = (kinds: string): string =>
-  `EXISTS (SELECT 1 FROM image_leases l WHERE l.image_id = i.id AND l.outcome IS NULL${kinds})`;
 const verbs: Readonly<Record<string, string>> = {
   upload: 'Its upload',
   stage: 'The staging of its data',
@@ -41,7 +40,8 @@ const verbs: Readonly<Record<string, string>> = {
 /** An image that nobody works on and that is neither queued nor active; the alias of `images` is `i`. */
 export const stuckCondition =
   "i.deleted = 0 AND i.status IN ('saving', 'importing', 'uploading') AND COALESCE(i.updated_at, i.created_at) < ? AND " +
-  `NOT ${openLease('')} AND NOT EXISTS (SELECT 1 FROM import_tasks t WHERE t.image_id = i.id) AND ` +
+  'NOT EXISTS (SELECT 1 FROM image_leases l WHERE l.image_id = i.id AND l.outcome IS NULL) AND ' +
+  'NOT EXISTS (SELECT 1 FROM import_tasks t WHERE t.image_id = i.id) AND ' +
   'NOT EXISTS (SELECT 1 FROM staged_data s WHERE s.image_id = i.id AND s.abandoned = 0)';
 
 const kinds: Readonly<Record<PendingKind, Kind>> = {
@@ -49,7 +49,7 @@ const kinds: Readonly<Record<PendingKind, Kind>> = {
     sql:
       "SELECT i.id AS k, i.id AS image_id, NULL AS store, i.size * (SELECT COUNT(*) FROM image_locations l WHERE l.image_id = i.id AND l.status = 'pending_delete') AS bytes, " +
       'i.deleted_at AS since, NULL AS detail, NULL AS attempts FROM images i ' +
-      `WHERE i.deleted = 1 AND i.status = 'pending_delete' AND i.deleted_at <= ? AND NOT ${openLease(" AND l.kind = 'delete'")} AND i.id > ?`,
+      `WHERE ${dueDeletion} AND i.id > ?`,
     values: (_, { dueSince }) => [dueSince],
     why: () => 'The image was deleted and the delay is over.',
   },
