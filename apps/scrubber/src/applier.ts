@@ -1,7 +1,7 @@
 import { holdLease, isServiceError, type Scrubbing, type Tasks } from '@glance/domain';
 import { type FinishParts, finishWork, sentence } from './finish-work.js';
 import { type Inspector, stagingId } from './inspector.js';
-import { type PlanHeader, type PlanItem, timeOf } from './plan-item.js';
+import { idleSinceOf, type PlanHeader, type PlanItem, timeOf } from './plan-item.js';
 import { RunLog } from './run-log.js';
 
 export interface ApplierParts extends FinishParts {
@@ -63,7 +63,7 @@ export class Applier {
 
   /** Does one item, and says in `log` what came of it. */
   async one(header: PlanHeader, item: PlanItem, log: RunLog, signal: AbortSignal): Promise<void> {
-    const idleSince = Date.parse(header.made) - header.grace * 1000;
+    const idleSince = idleSinceOf(header);
     try {
       const outcome = await this.attempt(item, idleSince, log, signal);
       if (outcome) log.count(outcome, outcome === 'deleted' ? (item.bytes ?? 0) : 0);
@@ -147,29 +147,16 @@ export class Applier {
 
   /** Only where the image has another copy that is there. */
   private async missing(imageId: string, id: number, signal: AbortSignal): Promise<ApplyOutcome> {
-    const { registry } = this.parts;
+    const { registry, inspector } = this.parts;
     const locations = await registry.located({ limit: 100, imageId });
     const lost = locations.find((each) => each.id === id);
     if (!lost) return 'gone';
-    if (await this.there(lost, signal)) return 'changed';
+    if (await inspector.has(lost.location, signal)) return 'changed';
     for (const other of locations) {
-      if (other.id === id || !(await this.there(other, signal))) continue;
+      if (other.id === id || !(await inspector.has(other.location, signal))) continue;
       return (await registry.forgetLocation(imageId, id)) ? 'undone' : 'changed';
     }
     return 'kept';
-  }
-
-  private async there(
-    { location }: { location: Parameters<Inspector['size']>[0] },
-    signal: AbortSignal,
-  ): Promise<boolean> {
-    try {
-      await this.parts.inspector.size(location, signal);
-      return true;
-    } catch (error) {
-      if (isServiceError(error, 'DataNotFound')) return false;
-      throw error;
-    }
   }
 }
 

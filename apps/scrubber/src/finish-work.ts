@@ -26,15 +26,13 @@ export interface FinishParts {
   readonly logger: Logger;
 }
 
-export type Outcome = 'deleted' | 'undone' | 'inUse' | 'failed';
-
 /** Finishes, or undoes, one piece of work, and says in `log` what came of it. What fails is tried again later. */
 export async function finishWork(
   work: ClaimedWork,
   parts: FinishParts,
   log: RunLog,
   signal: AbortSignal,
-): Promise<Outcome> {
+): Promise<void> {
   const { images, tasks } = parts;
   const renewLease = (token: string): ReturnType<Images['renewLease']> =>
     work.kind === 'import' ? tasks.heartbeat(token, 'undo', null) : images.renewLease(token);
@@ -43,7 +41,6 @@ export async function finishWork(
   try {
     const outcome = await finish(work, parts, either);
     log.count(outcome, outcome === 'deleted' && work.kind === 'delete' ? (work.bytes ?? 0) : 0);
-    return outcome;
   } catch (error) {
     log.count('failed');
     log.error(`Image ${work.imageId}: ${sentence(error)}`);
@@ -51,7 +48,6 @@ export async function finishWork(
     const next = either.aborted || work.kind === 'import' ? undefined : await postpone(work, parts, error);
     const message = 'Scrubbing an image failed and is tried again later.';
     parts.logger.warn(message, { imageId: work.imageId, ...next, error });
-    return 'failed';
   } finally {
     lease.release();
   }
@@ -61,7 +57,7 @@ async function finish(
   work: ClaimedWork,
   { images, tasks, stores }: FinishParts,
   signal: AbortSignal,
-): Promise<Exclude<Outcome, 'failed'>> {
+): Promise<'deleted' | 'undone' | 'inUse'> {
   const { token } = work.lease;
   if (work.kind === 'import') {
     for (const store of work.stores) await stores.discard(store, work.imageId, signal);

@@ -7,7 +7,7 @@ export { Applier, type ApplierParts } from './applier.js';
 export { applyOptions, daemonOptions, orphanOptions, planOptions, scrubberOptions } from './config.js';
 export { inspectorOf } from './inspector.js';
 export { openPlan } from './plan-file.js';
-export { timeOf } from './plan-item.js';
+export { idleSinceOf, newHeader } from './plan-item.js';
 export { writePlan } from './plan-output.js';
 export { Planner } from './planner.js';
 export { Scrubber, type ScrubberParts } from './scrubber.js';

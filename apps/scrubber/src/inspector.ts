@@ -1,4 +1,4 @@
-import type { ImageLocation } from '@glance/domain';
+import { type ImageLocation, isServiceError } from '@glance/domain';
 import type { Holding, Store, Stores } from '@glance/store';
 
 /** What a plan may ask of one store, or of the staging area: nothing that changes anything. */
@@ -16,8 +16,8 @@ export interface Inspector {
   readonly staging: InspectedPlace | undefined;
   /** The store of a location; undefined if it is not one of `stores`. */
   keeperOf(location: ImageLocation): string | undefined;
-  /** Bytes; `DataNotFound` if the data is missing. */
-  size(location: ImageLocation, signal: AbortSignal): Promise<number>;
+  /** Whether the data of a location is there. */
+  has(location: ImageLocation, signal: AbortSignal): Promise<boolean>;
 }
 
 /** The name of the staging area in a plan. */
@@ -35,6 +35,14 @@ export function inspectorOf(stores: Stores, staging: Store | undefined): Inspect
     // One that is a store is looked at as such.
     staging: staging && !stores.ids.some((id) => stores.get(id) === staging) ? place(stagingId, staging) : undefined,
     keeperOf: (location) => stores.keeperOf(location),
-    size: (location, signal) => stores.size(location, signal),
+    async has(location, signal) {
+      try {
+        await stores.size(location, signal);
+        return true;
+      } catch (error) {
+        if (isServiceError(error, 'DataNotFound')) return false;
+        throw error;
+      }
+    },
   };
 }

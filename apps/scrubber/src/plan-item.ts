@@ -34,6 +34,12 @@ export interface PlanHeader {
 /** `YYYY-MM-DDTHH:MM:SSZ`. */
 export const timeOf = (milliseconds: number): string => `${new Date(milliseconds).toISOString().slice(0, 19)}Z`;
 
+/** The header of a plan that is made now; `grace` in seconds. */
+export const newHeader = (grace: number): PlanHeader => ({ plan: 1, made: timeOf(Date.now()), grace });
+
+/** Milliseconds of the epoch: what was changed later is left alone. */
+export const idleSinceOf = ({ made, grace }: PlanHeader): number => Date.parse(made) - grace * 1000;
+
 /** The header of a plan; `Invalid` if this is none. */
 export function parseHeader(line: string | undefined): PlanHeader {
   const header = json(line ?? '') as Partial<PlanHeader> | null;

@@ -99,12 +99,7 @@ export class Planner {
   ): Promise<PlanItem | undefined> {
     const store = this.parts.inspector.keeperOf(location);
     if (store === undefined || !reached.has(store)) return undefined;
-    try {
-      await this.parts.inspector.size(location, signal);
-      return undefined;
-    } catch (error) {
-      if (!isServiceError(error, 'DataNotFound')) throw error;
-    }
+    if (await this.parts.inspector.has(location, signal)) return undefined;
     const why = 'The store does not have the data that the image refers to.';
     return { kind: 'missing', key: String(id), image: imageId, store, bytes, since, why };
   }

@@ -3,7 +3,7 @@ import { Gauge } from 'prom-client';
 import type { Applier } from './applier.js';
 import { type FinishParts, finishWork } from './finish-work.js';
 import type { Inspector } from './inspector.js';
-import { timeOf } from './plan-item.js';
+import { idleSinceOf, newHeader } from './plan-item.js';
 import { Planner } from './planner.js';
 import { RunLog } from './run-log.js';
 
@@ -81,10 +81,8 @@ export class Scrubber {
     const { orphans, registry, logger } = this.parts;
     if (!orphans) return;
     const { applier, inspector, grace } = orphans;
-    const now = Date.now();
-    const header = { plan: 1, made: timeOf(now), grace } as const;
-    const idleSince = Date.parse(header.made) - grace * 1000;
-    const planner = new Planner({ registry, inspector, logger, host: null, idleSince });
+    const header = newHeader(grace);
+    const planner = new Planner({ registry, inspector, logger, host: null, idleSince: idleSinceOf(header) });
     for (const place of inspector.stores) {
       try {
         for await (const item of planner.orphans(place, signal)) {

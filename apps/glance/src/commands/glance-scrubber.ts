@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { hostDeclarations } from '@glance/api';
 import type { Command, Config, Program } from '@glance/config';
 import { IMAGES, SCRUBBING, ServiceError, TASKS } from '@glance/domain';
@@ -9,7 +10,9 @@ import {
   type ApplierParts,
   applyOptions,
   daemonOptions,
+  idleSinceOf,
   inspectorOf,
+  newHeader,
   openPlan,
   orphanOptions,
   Planner,
@@ -18,7 +21,6 @@ import {
   type ScrubberParts,
   scrubberOptions,
   startScrubber,
-  timeOf,
   writePlan,
 } from '@glance/scrubber';
 import type { Store, Stores } from '@glance/store';
@@ -94,7 +96,7 @@ async function openScene(config: Config, log: Log, quiet: boolean): Promise<Scen
   const { host, store, scratchDirectory } = await stagingPlace(config, stores);
   const isStore = stores.ids.some((id) => stores.get(id) === store);
   // The directory of another host, or of none: then somebody else's scrubber looks after it.
-  const here = isStore || existsSync(scratchDirectory.replace(/\/\.scratch$/, ''));
+  const here = isStore || existsSync(dirname(scratchDirectory));
   return {
     broker,
     registry,
@@ -131,17 +133,16 @@ function applierParts(scene: Scene, context: Context): ApplierParts {
 
 async function plan(scene: Scene, { config, log }: Context): Promise<number> {
   const { scrubGraceTime: grace } = config.read(orphanOptions);
-  const header = { plan: 1, made: timeOf(Date.now()), grace } as const;
+  const header = newHeader(grace);
   const planner = new Planner({
     registry: remote(SCRUBBING, scene.broker),
     inspector: inspectorOf(scene.stores, scene.staging),
     logger: log,
     host: scene.host,
-    idleSince: Date.parse(header.made) - grace * 1000,
+    idleSince: idleSinceOf(header),
   });
   const format = config.read(planOptions).json ? 'json' : 'table';
   await writePlan(header, planner.items(new AbortController().signal), process.stdout, format);
-  await scene.close();
   return 0;
 }
 
@@ -163,18 +164,13 @@ async function apply(scene: Scene, context: Context): Promise<number> {
     return outcomes['failed'] === undefined ? 0 : 1;
   } finally {
     await close();
-    await scene.close();
   }
 }
 
-async function restore(scene: Scene, id: string): Promise<number> {
-  try {
-    const { status, locations } = await remote(IMAGES, scene.broker).restore(null, id);
-    process.stdout.write(`The image ${id} is ${status} again, with ${locations.length} location(s).\n`);
-    return 0;
-  } finally {
-    await scene.close();
-  }
+async function restore({ broker }: Scene, id: string): Promise<number> {
+  const { status, locations } = await remote(IMAGES, broker).restore(null, id);
+  process.stdout.write(`The image ${id} is ${status} again, with ${locations.length} location(s).\n`);
+  return 0;
 }
 
 async function scrub(scene: Scene, context: Context): Promise<Running | number> {
@@ -199,26 +195,22 @@ async function scrub(scene: Scene, context: Context): Promise<Running | number> 
       },
     };
   }
-  try {
-    const { deleted, undone, inUse, failed } = await new Scrubber(parts).run(new AbortController().signal);
-    process.stdout.write(
-      `${deleted} deleted, ${undone} interrupted uploads undone, ${inUse} in use, ${failed} failed\n`,
-    );
-    return failed === 0 ? 0 : 1;
-  } finally {
-    await scene.close();
-  }
+  const { deleted, undone, inUse, failed } = await new Scrubber(parts).run(new AbortController().signal);
+  process.stdout.write(`${deleted} deleted, ${undone} interrupted uploads undone, ${inUse} in use, ${failed} failed\n`);
+  return failed === 0 ? 0 : 1;
 }
 
 async function body(context: Context): Promise<Running | number> {
   const { config, log, commandLine } = context;
   const command = commandLine.command ?? '';
   const scene = await openScene(config, log, command === 'plan');
+  let running: Running | number = 0;
   try {
-    return await commands[command]!.run(scene, context);
-  } catch (error) {
-    await scene.close().catch(() => undefined);
-    throw error;
+    running = await commands[command]!.run(scene, context);
+    return running;
+  } finally {
+    // A daemon closes it when it is stopped.
+    if (typeof running === 'number') await scene.close();
   }
 }
 
