@@ -14,13 +14,14 @@ import type { Context } from './program.js';
 import { storePlaces } from './stores.js';
 import { version } from './version.js';
 
-interface ConfigCommand extends Command {
+/** A command that does not serve. */
+export interface ToolCommand extends Command {
   /** Answers with the exit code. */
   run(context: Context): Promise<number>;
 }
 
 /** What `glance config …` tells of the configuration that the services read. */
-export const configCommands: Readonly<Record<string, ConfigCommand>> = {
+export const configCommands: Readonly<Record<string, ToolCommand>> = {
   'config check': {
     summary: 'Say what is wrong or out of date in the configuration. Exits with 0, or with 1 if something is wrong.',
     run: check,
@@ -34,23 +35,37 @@ export const configCommands: Readonly<Record<string, ConfigCommand>> = {
 };
 
 /** The configuration of all services together, whichever files belong to one of them only. */
-export async function serviceConfig({ commandLine }: Pick<Context, 'commandLine'>): Promise<Config> {
+async function serviceConfig({ commandLine }: Pick<Context, 'commandLine'>): Promise<Config> {
   const configFiles = ['glance-image-import', 'glance-api', 'glance-registry', 'glance-scrubber'];
   const program = { name: 'glance', version, summary: '', configFiles, declarations };
   return load({ program, commandLine, env: process.env, more: storePlaces });
 }
 
-async function check(context: Context): Promise<number> {
+/** The same, or all that is wrong with it. */
+export async function examinedConfig(
+  context: Pick<Context, 'commandLine'>,
+): Promise<
+  | { readonly config: Config; readonly problems?: never }
+  | { readonly config?: never; readonly problems: readonly string[] }
+> {
   try {
-    const { warnings } = await serviceConfig(context);
-    for (const warning of warnings) print(`warning: ${warning}`);
-    print(warnings.length === 0 ? 'The configuration is right.' : 'The configuration is right, with warnings.');
-    return 0;
+    return { config: await serviceConfig(context) };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    for (const problem of error.problems) print(`wrong: ${problem}`);
+    return { problems: error.problems };
+  }
+}
+
+async function check(context: Context): Promise<number> {
+  const examined = await examinedConfig(context);
+  if (examined.problems) {
+    for (const problem of examined.problems) print(`wrong: ${problem}`);
     return 1;
   }
+  const { warnings } = examined.config;
+  for (const warning of warnings) print(`warning: ${warning}`);
+  print(warnings.length === 0 ? 'The configuration is right.' : 'The configuration is right, with warnings.');
+  return 0;
 }
 
 async function sample(): Promise<number> {

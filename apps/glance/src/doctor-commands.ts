@@ -1,22 +1,17 @@
-import { type Command, type Config, ConfigError } from '@glance/config';
+import type { Config } from '@glance/config';
 import { isServiceError } from '@glance/domain';
-import { databaseOptions, manage } from '@glance/registry';
 import type { Finding } from '@glance/store';
-import { serviceConfig } from './config-commands.js';
+import { examinedConfig, type ToolCommand } from './config-commands.js';
 import type { Context } from './program.js';
+import { schemaState } from './schema-state.js';
 import { examineStores } from './stores.js';
-
-interface DoctorCommand extends Command {
-  /** Answers with the exit code. */
-  run(context: Context): Promise<number>;
-}
 
 type Examination = (config: Config) => AsyncIterable<Finding & { readonly of: string }>;
 
 const exit = 'Exits with 0, or with 1 if something is wrong.';
 
 /** What `glance doctor …` looks at: each thing that is wrong is told with the commands that mend it. */
-export const doctorCommands: Readonly<Record<string, DoctorCommand>> = {
+export const doctorCommands: Readonly<Record<string, ToolCommand>> = {
   'doctor all': {
     summary: `Look at the configuration, the database and every store. ${exit}`,
     run: (context) => examine(context, [database, (config) => examineStores(config)]),
@@ -34,12 +29,9 @@ export const doctorCommands: Readonly<Record<string, DoctorCommand>> = {
 };
 
 async function examine(context: Context, examinations: readonly Examination[]): Promise<number> {
-  let config: Config;
-  try {
-    config = await serviceConfig(context);
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    for (const problem of error.problems) tell('configuration', { fact: '', problem });
+  const { config, problems } = await examinedConfig(context);
+  if (problems) {
+    for (const problem of problems) tell('configuration', { fact: '', problem });
     return 1;
   }
   let wrong = false;
@@ -62,21 +54,14 @@ async function* database(config: Config): AsyncIterable<Finding & { of: string }
   const [reached, current] = ['it can be reached', 'its schema is that of this version'];
   const of = 'database';
   try {
-    const connection = await manage.connect(config.read(databaseOptions));
-    try {
-      const state = await manage.checkDatabase(connection);
-      yield { of, fact: reached };
-      if (state === 'current') yield { of, fact: current };
-      else
-        yield {
-          of,
-          fact: current,
-          problem: 'its schema is older than this version',
-          remedy: `glance-manage db ${state}`,
-        };
-    } finally {
-      await connection.close();
-    }
+    const state = await schemaState(config);
+    yield { of, fact: reached };
+    const remedy = `glance-manage db ${state}`;
+    yield {
+      of,
+      fact: current,
+      ...(state !== 'current' && { problem: 'its schema is older than this version', remedy }),
+    };
   } catch (error) {
     if (!isServiceError(error)) throw error;
     yield { of, fact: reached, problem: error.message };

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
-import { type Config, ConfigError, type Program } from '@glance/config';
+import type { Config, Program } from '@glance/config';
 import { isServiceError } from '@glance/domain';
-import { databaseOptions, manage } from '@glance/registry';
-import { serviceConfig } from '../config-commands.js';
+import { examinedConfig } from '../config-commands.js';
 import { type Context, runProgram } from '../program.js';
+import { schemaState } from '../schema-state.js';
 import { version } from '../version.js';
 
 // Glance: the results, the table and the exit codes are those of oslo.upgradecheck, which deployment tools know.
@@ -37,13 +37,8 @@ async function body(context: Context): Promise<number> {
 }
 
 async function findingsOf(context: Context): Promise<Finding[]> {
-  let config: Config;
-  try {
-    config = await serviceConfig(context);
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    return [{ check: 'Configuration', result: 'Failure', details: error.problems.join('; ') }];
-  }
+  const { config, problems } = await examinedConfig(context);
+  if (problems) return [{ check: 'Configuration', result: 'Failure', details: problems.join('; ') }];
   const { warnings } = config;
   return [
     { check: 'Configuration', ...(warnings.length === 0 ? fine : { result: 'Warning', details: warnings.join('; ') }) },
@@ -62,16 +57,11 @@ function policyFile(config: Config): Omit<Finding, 'check'> {
 
 async function schema(config: Config): Promise<Omit<Finding, 'check'>> {
   try {
-    const database = await manage.connect(config.read(databaseOptions));
-    try {
-      const state = await manage.checkDatabase(database);
-      if (state === 'current') return fine;
-      const details = `Run: glance-manage db ${state}`;
-      // Until then the new release does not start; what comes later can wait.
-      return { result: state === 'expand' ? 'Failure' : 'Warning', details };
-    } finally {
-      await database.close();
-    }
+    const state = await schemaState(config);
+    if (state === 'current') return fine;
+    const details = `Run: glance-manage db ${state}`;
+    // Until then the new release does not start; what comes later can wait.
+    return { result: state === 'expand' ? 'Failure' : 'Warning', details };
   } catch (error) {
     if (!isServiceError(error)) throw error;
     return { result: 'Failure', details: error.message };
