@@ -101,7 +101,7 @@ export class ApiModule {
     });
     const renewal = new LocationRenewal(images, stores, logger);
     const view = imageView({
-      current: (image) => renewal.shown(image),
+      current: (locations) => renewal.ordered(locations),
       directUrl: settings.showImageDirectUrl,
       locations: settings.showMultipleLocations,
       stores: stores.named,

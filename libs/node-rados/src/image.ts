@@ -3,7 +3,7 @@ import { type Calls, newCompletion } from './calls.js';
 import { Handle } from './handle.js';
 import { ImageEvents } from './image-events.js';
 import type { Child, Extent, ImageStat, Opening, Snapshot, Watcher } from './image-facts.js';
-import { type Argument, call, callback, type FunctionName, stringAt } from './library.js';
+import { type Argument, call, callback, type FunctionName, stringAt, strings } from './library.js';
 import { checked, isRadosError, RadosError } from './rados-error.js';
 
 const snapshotKinds = ['user', 'group', 'trash', 'mirror'] as const;
@@ -285,9 +285,4 @@ async function closePointer(calls: Calls, image: bigint): Promise<void> {
 
 function text(memory: Buffer): string {
   return memory.toString('utf8', 0, memory.indexOf(0));
-}
-
-/** Strings one after the other, a zero behind each. */
-function strings(memory: Buffer, length: Buffer): string[] {
-  return memory.toString('utf8', 0, Number(length.readBigUInt64LE())).split('\0').slice(0, -1);
 }

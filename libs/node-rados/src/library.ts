@@ -160,6 +160,11 @@ export function stringAt(memory: Buffer, offset: number): string | undefined {
   return pointer === 0n ? undefined : koffi.decode.string(pointer);
 }
 
+/** Strings one after the other, a zero behind each; `length` has the bytes of them all. */
+export function strings(memory: Buffer, length: Buffer): string[] {
+  return memory.toString('utf8', 0, Number(length.readBigUInt64LE())).split('\0').slice(0, -1);
+}
+
 /**
  * Calls `onReadable` whenever there is something to read from a descriptor, which keeps the process alive only between
  * `ref` and `unref`.

@@ -2,7 +2,7 @@ import type { Calls } from './calls.js';
 import { Handle } from './handle.js';
 import { Image } from './image.js';
 import type { Opening } from './image-facts.js';
-import { call, stringAt } from './library.js';
+import { call, stringAt, strings } from './library.js';
 import { checked } from './rados-error.js';
 
 /** What an image can do, as bits: librbd's RBD_FEATURE_…. */
@@ -74,7 +74,7 @@ export class Pool implements AsyncDisposable {
     const [names, length] = [Buffer.alloc(4096), Buffer.alloc(8)];
     length.writeBigUInt64LE(BigInt(names.length));
     await this.#calls.blocking(this.#handle, 'rados_application_list', names, length);
-    return names.toString('utf8', 0, Number(length.readBigUInt64LE())).split('\0').includes('rbd');
+    return strings(names, length).includes('rbd');
   }
 
   async stats(): Promise<PoolStats> {

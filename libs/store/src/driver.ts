@@ -1,5 +1,6 @@
 import type { Declaration, ValuesOf } from '@glance/config';
 import type { Bytes } from './bytes.js';
+import type { Holding } from './holding.js';
 
 export interface StoreCapabilities {
   readonly write: boolean;
@@ -105,14 +106,6 @@ export interface StoreDriver {
    */
   reclaim?(signal: AbortSignal): AsyncIterable<number>;
   close(): Promise<void>;
-}
-
-/** What a place has under one id, whole or in parts. */
-export interface Holding {
-  readonly objects: number;
-  readonly bytes: number;
-  /** When any of it was written last, in milliseconds of the epoch. */
-  readonly modified: number;
 }
 
 /** What one check of a store has shown. */

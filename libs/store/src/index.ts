@@ -2,6 +2,7 @@ export * from './bytes.js';
 export { digests, digestSize, isDigestAlgorithm } from './digests/digests.js';
 export * from './driver.js';
 export * from './drivers.js';
+export type { Holding } from './holding.js';
 export { AddressGuard, type Resolve } from './http/address-guard.js';
 export { messageBytes } from './http/message-bytes.js';
 export { network } from './http/network.js';

@@ -11,6 +11,16 @@ export function pageOf(
   return { limit, ...(marker !== null && { marker }) };
 }
 
+/** The link to what comes after a page of `items`, if it is full: where there may be more. */
+export function nextLink(
+  path: string,
+  { limit }: { limit: number },
+  items: readonly { readonly id: string }[],
+): { next?: string } {
+  const last = items.length === limit ? items.at(-1) : undefined;
+  return last ? { next: `${path}?limit=${limit}&marker=${last.id}` } : {};
+}
+
 function count(text: string | null): number | undefined {
   if (text === null) return undefined;
   if (/^\d{1,9}$/.test(text)) return Number(text);

@@ -3,7 +3,7 @@ import type { DeletedImage, Images } from '@glance/domain';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ApiSettings } from '../config.js';
 import { refuseBody } from '../http/json-body.js';
-import { pageOf } from '../http/page-of.js';
+import { nextLink, pageOf } from '../http/page-of.js';
 import { sendJson } from '../http/send-json.js';
 import { tokens } from '../tokens.js';
 
@@ -19,8 +19,7 @@ export class DeletedImagesController {
   async list(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const page = pageOf(request.query as URLSearchParams, this.settings);
     const found = await this.images.listDeleted(request.caller, page);
-    const last = found.length === page.limit ? found.at(-1) : undefined;
-    const next = last && { next: `/v2/deleted_images?limit=${page.limit}&marker=${last.id}` };
+    const next = nextLink('/v2/deleted_images', page, found);
     sendJson(reply, JSON.stringify({ deleted_images: found.map(view), ...next }));
   }
 

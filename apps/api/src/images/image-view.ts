@@ -6,8 +6,8 @@ export interface ImageViewSettings {
   readonly locations: boolean;
   /** Whether stores have names that clients know. */
   readonly stores: boolean;
-  /** An image with its locations as they are to be shown. */
-  readonly current?: (image: Image) => Image;
+  /** Locations as they are to be shown. */
+  readonly current?: (locations: readonly ImageLocation[]) => readonly ImageLocation[];
 }
 
 /** An image in the form in which clients know it. */
@@ -18,8 +18,9 @@ const stageHost = 'os_glance_stage_host';
 
 /** Says how images are shown. Glance: the order of the keys is the order in which it writes them. */
 export function imageView(settings: ImageViewSettings): (image: Image) => ShownImage {
-  return (stored) => {
-    const image = settings.current?.(stored) ?? stored;
+  const shown = settings.locations || settings.directUrl || settings.stores;
+  return (image) => {
+    const locations = (shown && settings.current?.(image.locations)) || image.locations;
     const view: Record<string, unknown> = {};
     for (const name in image.properties) if (name !== stageHost) view[name] = image.properties[name] ?? '';
     view['name'] = image.name;
@@ -40,13 +41,13 @@ export function imageView(settings: ImageViewSettings): (image: Image) => ShownI
     view['id'] = image.id;
     view['created_at'] = image.createdAt;
     view['updated_at'] = image.updatedAt;
-    if (settings.locations) view['locations'] = image.locations.map(({ url, metadata }) => ({ url, metadata }));
-    if (settings.directUrl && image.locations[0]) view['direct_url'] = image.locations[0].url;
+    if (settings.locations) view['locations'] = locations.map(({ url, metadata }) => ({ url, metadata }));
+    if (settings.directUrl && locations[0]) view['direct_url'] = locations[0].url;
     view['tags'] = image.tags;
     view['self'] = `/v2/images/${image.id}`;
     view['file'] = `/v2/images/${image.id}/file`;
     view['schema'] = '/v2/schemas/image';
-    if (settings.stores && image.locations.length > 0) view['stores'] = storesOf(image.locations);
+    if (settings.stores && locations.length > 0) view['stores'] = storesOf(locations);
     return view;
   };
 }

@@ -1,4 +1,4 @@
-import type { Image, ImageLocation, Images, Logger } from '@glance/domain';
+import type { Caller, ImageLocation, Images, Logger } from '@glance/domain';
 import type { Stores } from '@glance/store';
 
 /** Brings locations of older versions up to date when images are used: see `Stores.current`. */
@@ -9,20 +9,19 @@ export class LocationRenewal {
     private readonly logger: Logger,
   ) {}
 
-  /** The image as it should be, and the one to show: its locations as they are written today, the best first. */
-  shown(image: Image): Image {
-    const locations = this.ordered(image.locations);
-    return locations === image.locations ? image : { ...image, locations };
-  }
-
-  /** The same of locations. */
+  /** Locations as they are written today, the best first: to be shown, and read. */
   ordered(locations: readonly ImageLocation[]): readonly ImageLocation[] {
     const current = locations.map((location) => this.stores.current(location));
     const same = current.every((location, index) => location === locations[index]);
     return this.stores.byWeight(same ? locations : current);
   }
 
-  /** Has the registry write what `shown` shows. It may fail: then the next use tries again. */
+  /** Before a call for which the registry must know which stores an image is in: has what `caller` sees written anew. */
+  async renewSeen(caller: Caller, id: string): Promise<void> {
+    await this.renew(id, (await this.images.show(caller, id)).locations);
+  }
+
+  /** Has the registry write them so. It may fail: then the next use tries again. */
   async renew(id: string, locations: readonly ImageLocation[]): Promise<void> {
     const renewals = locations
       .map((was) => ({ was, location: this.stores.current(was) }))

@@ -66,8 +66,7 @@ export class LocationsController {
     if (!this.stores.ids.includes(store)) {
       throw new ServiceError('Conflict', `There is no store "${store}"; there is ${this.stores.ids.join(', ')}.`);
     }
-    // The registry knows a copy by the name of its store only once that is written.
-    await this.renewal.renew(id, (await this.images.show(request.caller, id)).locations);
+    await this.renewal.renewSeen(request.caller, id);
     await this.traffic.during(this.data.removeLocation(request.caller, id, store));
     reply.code(204).send();
   }

@@ -1,5 +1,5 @@
 import { Controller, Get, Inject, Post, Put, Req, Res } from '@nestjs/common';
-import { type Images, ServiceError, type Tasks } from '@glance/domain';
+import { ServiceError, type Tasks } from '@glance/domain';
 import type { Stores } from '@glance/store';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ApiSettings } from '../config.js';
@@ -29,7 +29,6 @@ export class ImportsController {
     @Inject(tokens.settings) private readonly settings: ApiSettings,
     @Inject(tokens.urlFilter) private readonly filter: UrlFilter,
     @Inject(tokens.traffic) private readonly traffic: Traffic,
-    @Inject(tokens.images) private readonly images: Images,
     @Inject(tokens.locationRenewal) private readonly renewal: LocationRenewal,
   ) {}
 
@@ -64,10 +63,7 @@ export class ImportsController {
     const wanted = importRequest(body, request.headers, offer);
     const { id } = request.params;
     const input = { image_id: id, ...wanted.input };
-    if (wanted.method === 'copy-image') {
-      // The registry sees where the image is already by the names of stores.
-      await this.renewal.renew(id, (await this.images.show(request.caller, id)).locations);
-    }
+    if (wanted.method === 'copy-image') await this.renewal.renewSeen(request.caller, id);
     await this.tasks.beginImport(request.caller, id, { ...wanted, input });
     this.engine.wake();
     reply.code(202).send();

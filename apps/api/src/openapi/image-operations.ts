@@ -63,6 +63,8 @@ const images: readonly Operation[] = [
 const bytes = { 'application/octet-stream': null };
 const download = { range: 'Which bytes.', 'if-none-match': 'What the client has already.', 'if-range': 'The same.' };
 
+const preference = { prefer: 'Stores to read from, in this order, separated by commas; else by their weight.' };
+
 const data: readonly Operation[] = [
   {
     route: 'PUT /v2/images/{id}/file',
@@ -76,7 +78,7 @@ const data: readonly Operation[] = [
     route: 'GET /v2/images/{id}/file',
     tag: 'data',
     summary: 'Downloads the data of an image.',
-    query: { prefer: 'Stores to read from, in this order, separated by commas; else by their weight.' },
+    query: preference,
     headers: download,
     answers: { 200: 'bytes', 204: null, 206: 'bytes', 304: null },
   },
@@ -84,7 +86,7 @@ const data: readonly Operation[] = [
     route: 'HEAD /v2/images/{id}/file',
     tag: 'data',
     summary: 'What a download would bring.',
-    query: { prefer: 'Stores to read from, in this order, separated by commas; else by their weight.' },
+    query: preference,
     headers: download,
     answers: { 200: null, 204: null, 206: null, 304: null },
   },

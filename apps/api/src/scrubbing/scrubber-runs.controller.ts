@@ -2,7 +2,7 @@ import { Controller, Get, Inject, Req, Res } from '@nestjs/common';
 import type { ScrubberRun, Scrubbing } from '@glance/domain';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ApiSettings } from '../config.js';
-import { pageOf } from '../http/page-of.js';
+import { nextLink, pageOf } from '../http/page-of.js';
 import { sendJson } from '../http/send-json.js';
 import { tokens } from '../tokens.js';
 
@@ -18,8 +18,7 @@ export class ScrubberRunsController {
   async list(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const page = pageOf(request.query as URLSearchParams, this.settings);
     const { runs, backlog } = await this.scrubbing.runs(request.caller, page);
-    const last = runs.length === page.limit ? runs.at(-1) : undefined;
-    const next = last && { next: `/v2/scrubber/runs?limit=${page.limit}&marker=${last.id}` };
+    const next = nextLink('/v2/scrubber/runs', page, runs);
     sendJson(reply, JSON.stringify({ runs: runs.map(view), backlog, ...next }));
   }
 }

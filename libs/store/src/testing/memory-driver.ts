@@ -1,6 +1,7 @@
 import { ServiceError } from '@glance/domain';
 import type { Bytes } from '../bytes.js';
-import type { Holding, ReadOptions, StoreCapabilities, StoreDriver } from '../driver.js';
+import type { ReadOptions, StoreCapabilities, StoreDriver } from '../driver.js';
+import type { Holding } from '../holding.js';
 
 /** A store in the memory of this process, for tests. Locations are `memory:<id>`. */
 export class MemoryDriver implements StoreDriver {

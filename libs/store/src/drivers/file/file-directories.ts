@@ -1,6 +1,7 @@
 import { ServiceError } from '@glance/domain';
 import type { Bytes } from '../../bytes.js';
-import type { Capacity, Holding, ReadOptions, StoreDriver, WriteOptions } from '../../driver.js';
+import type { Capacity, ReadOptions, StoreDriver, WriteOptions } from '../../driver.js';
+import { type Holding, together } from '../../holding.js';
 import type { FileDriver } from './file-driver.js';
 
 export interface FileDirectory {
@@ -33,8 +34,7 @@ export class FileDirectories implements StoreDriver {
     const claim = Symbol(id);
     this.#arriving.set(id, claim);
     try {
-      const held = await this.#all((driver) => driver.holding(id));
-      if (held.some((holding) => holding !== undefined)) throw exists();
+      if ((await this.holding(id)) !== undefined) throw exists();
       return await (await this.#roomiest(options.size ?? 0)).write(id, data, options);
     } finally {
       if (this.#arriving.get(id) === claim) this.#arriving.delete(id);
@@ -80,13 +80,7 @@ export class FileDirectories implements StoreDriver {
   }
 
   async holding(id: string): Promise<Holding | undefined> {
-    const found = (await this.#all((driver) => driver.holding(id))).filter((holding) => holding !== undefined);
-    if (found.length === 0) return undefined;
-    return {
-      objects: found.reduce((sum, { objects }) => sum + objects, 0),
-      bytes: found.reduce((sum, { bytes }) => sum + bytes, 0),
-      modified: Math.max(...found.map(({ modified }) => modified)),
-    };
+    return together(await this.#all((driver) => driver.holding(id)));
   }
 
   async capacity(): Promise<Capacity> {

@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { isServiceError, ServiceError } from '@glance/domain';
 import type { Bytes } from '../../bytes.js';
 import { cancellation } from '../../cancellation.js';
-import type { Holding, Readers, ReadOptions, StoreDriver, WriteOptions } from '../../driver.js';
+import type { Readers, ReadOptions, StoreDriver, WriteOptions } from '../../driver.js';
+import { type Holding, together } from '../../holding.js';
 import { OpenstackSession, type OpenstackAccount, type WantedEndpoint } from '../../http/openstack-session.js';
 import { responseBytes } from '../../http/response-bytes.js';
 import { RestClient, type RestClientSettings } from '../../http/rest-client.js';
@@ -191,13 +192,13 @@ export class SwiftDriver implements StoreDriver {
     if (!claim && this.#settings.multiTenant) return undefined;
     const own = `${account}/${this.#settings.container}`;
     const places = new Set([claim?.container ?? `${account}/${this.#containerOf(id)}`, own]);
-    let holding: Holding | undefined;
+    const holdings: (Holding | undefined)[] = [];
     for (const url of places) {
       const found = await ignoringMissing(this.#heldIn(url, id, signal));
       if (found === 'foreign') return undefined;
-      if (found) holding = together(holding, found);
+      holdings.push(found);
     }
-    return holding;
+    return together(holdings);
   }
 
   async #heldIn(url: string, id: string, signal: AbortSignal): Promise<Holding | 'foreign' | undefined> {
@@ -334,12 +335,6 @@ export class SwiftDriver implements StoreDriver {
     const session = new OpenstackSession({ client: this.#rest, account, wanted, spare, options });
     return new SwiftClient(this.#rest, session, name === reference ? endpoint : undefined);
   }
-}
-
-function together(one: Holding | undefined, other: Holding): Holding {
-  if (!one) return other;
-  const modified = Math.max(one.modified, other.modified);
-  return { objects: one.objects + other.objects, bytes: one.bytes + other.bytes, modified };
 }
 
 function assertWanted(signal: AbortSignal): void {

@@ -1,0 +1,18 @@
+/** What a place has under one id, whole or in parts. */
+export interface Holding {
+  readonly objects: number;
+  readonly bytes: number;
+  /** When any of it was written last, in milliseconds of the epoch. */
+  readonly modified: number;
+}
+
+/** What several places have of one id together; undefined if none has anything. */
+export function together(holdings: readonly (Holding | undefined)[]): Holding | undefined {
+  const found = holdings.filter((holding) => holding !== undefined);
+  if (found.length === 0) return undefined;
+  return {
+    objects: found.reduce((sum, { objects }) => sum + objects, 0),
+    bytes: found.reduce((sum, { bytes }) => sum + bytes, 0),
+    modified: Math.max(...found.map(({ modified }) => modified)),
+  };
+}
