@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Ceph, startCeph } from '../tools/services/ceph.js';
 import { scratchDirectory } from '../tools/services/scratch-directory.js';
 import { run } from './command.js';
+import { filesAndCeph } from './files-and-ceph.js';
 import { type ImageClient, imageClient } from './image-client.js';
 import { install, type Installation, type Part } from './installation.js';
 import { root } from './service.js';
@@ -31,19 +32,7 @@ describe('a backup made and restored as docs/operations.md says', () => {
   beforeAll(async () => {
     mkdirSync(backup);
     ceph = await startCeph();
-    const store = `[DEFAULT]
-enabled_backends = files:file,ceph:rbd
-delayed_delete = True
-scrub_time = 3600
-[glance_store]
-default_backend = files
-[files]
-filesystem_store_datadir = ${join(directory.path, 'images')}
-[ceph]
-rbd_store_ceph_conf = ${ceph.conf}
-rbd_store_user = ${ceph.user}
-rbd_store_pool = ${ceph.pool}
-`;
+    const store = filesAndCeph(join(directory.path, 'images'), ceph, { scrub_time: 3600 });
     const configuration = join(directory.path, 'stores.conf');
     writeFileSync(configuration, store);
     service = await install({ more: configuration });

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Ceph, startCeph } from '../tools/services/ceph.js';
 import { scratchDirectory } from '../tools/services/scratch-directory.js';
 import { send } from './http.js';
+import { filesAndCeph } from './files-and-ceph.js';
 import { type ImageClient, imageClient } from './image-client.js';
 import { install, type Installation, type Part } from './installation.js';
 import { target } from './service.js';
@@ -41,26 +42,9 @@ describe.runIf(target === 'ours')('scrubbers that are killed', { timeout: 900_00
     cluster = await Cluster.connect({ conf: ceph.conf });
     pool = await cluster.pool(ceph.pool);
     const configuration = join(directory.path, 'stores.conf');
-    writeFileSync(
-      configuration,
-      `[DEFAULT]
-enabled_backends = files:file,ceph:rbd
-delayed_delete = True
-scrub_time = 1
-wakeup_time = 1
-scrub_pool_size = 2
-upload_lease_time = 3
-recovery_interval = 3600
-[glance_store]
-default_backend = files
-[files]
-filesystem_store_datadir = ${files}
-[ceph]
-rbd_store_ceph_conf = ${ceph.conf}
-rbd_store_user = ${ceph.user}
-rbd_store_pool = ${ceph.pool}
-`,
-    );
+    const often = { scrub_time: 1, wakeup_time: 1, upload_lease_time: 3 };
+    const settings = { ...often, scrub_pool_size: 2, recovery_interval: 3600 };
+    writeFileSync(configuration, filesAndCeph(files, ceph, settings));
     service = await install({ more: configuration });
     database = new URL(service.databaseUrl.replace(/^mysql\+pymysql/, 'http')).pathname.slice(1);
     const [api, registry] = await Promise.all([service.part('glance-api'), service.part('glance-registry')]);

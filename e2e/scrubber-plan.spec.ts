@@ -9,6 +9,7 @@ import { scratchDirectory } from '../tools/services/scratch-directory.js';
 import { command, target } from './service.js';
 import { type CommandResult, run } from './command.js';
 import { json, send } from './http.js';
+import { filesAndCeph } from './files-and-ceph.js';
 import { imageClient } from './image-client.js';
 import { install, type Installation } from './installation.js';
 
@@ -46,26 +47,9 @@ describe.runIf(target === 'ours')('a plan of the scrubber', { timeout: 600_000 }
     cluster = await Cluster.connect({ conf: ceph.conf });
     pool = await cluster.pool(ceph.pool);
     const configuration = at('stores.conf');
-    writeFileSync(
-      configuration,
-      `[DEFAULT]
-enabled_backends = files:file,ceph:rbd
-delayed_delete = True
-scrub_grace_time = ${grace}
-scrub_pool_size = 4
-recovery_interval = 3600
-[glance_store]
-default_backend = files
-[files]
-filesystem_store_datadir = ${files}
-[ceph]
-rbd_store_ceph_conf = ${ceph.conf}
-rbd_store_user = ${ceph.user}
-rbd_store_pool = ${ceph.pool}
-[os_glance_staging_store]
-filesystem_store_datadir = ${staging}
-`,
-    );
+    const settings = { scrub_grace_time: grace, scrub_pool_size: 4, recovery_interval: 3600 };
+    const stagingStore = `[os_glance_staging_store]\nfilesystem_store_datadir = ${staging}\n`;
+    writeFileSync(configuration, filesAndCeph(files, ceph, settings) + stagingStore);
     service = await install({ more: configuration });
     database = new URL(service.databaseUrl.replace(/^mysql\+pymysql/, 'http')).pathname.slice(1);
     const [api, registry] = await Promise.all([service.part('glance-api'), service.part('glance-registry')]);
