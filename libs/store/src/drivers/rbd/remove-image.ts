@@ -103,15 +103,18 @@ async function hasChildren(image: Image): Promise<boolean> {
 const deletedMark = 'glance_deleted';
 
 async function moveToTrash(pool: Pool, name: string): Promise<void> {
-  const image = await pool.open({ name });
+  const mark = async (change: (image: Image) => Promise<void>): Promise<void> => {
+    const image = await pool.open({ name });
+    await change(image).finally(() => image.close());
+  };
+  await mark((image) => image.setMetadata(deletedMark, new Date().toISOString()));
   try {
-    await image.setMetadata(deletedMark, new Date().toISOString());
-  } finally {
-    await image.close();
-  }
-  await pool.moveToTrash(name).catch((error: unknown) => {
+    await pool.moveToTrash(name);
+  } catch (error) {
+    // It stays; if others move it to the trash some day, it is not ours to remove.
+    await mark((image) => image.removeMetadata(deletedMark)).catch(() => undefined);
     throw isRadosError(error, 'EBUSY') ? inUse('A client of Ceph has the image open.', error) : error;
-  });
+  }
 }
 
 /**
