@@ -18,6 +18,50 @@ const imageKeys = [
 const transferKeys = [...imageKeys, 'os_glance_failed_import', 'os_glance_importing_to_stores'].sort();
 const memberKeys = ['created_at', 'deleted', 'deleted_at', 'image_id', 'member_id', 'status', 'updated_at'];
 
+const ends = ['created_at', 'deleted', 'deleted_at', 'updated_at'];
+const propertyKeys = [
+  ...[
+    'additionalItems',
+    'confidential',
+    'default',
+    'deleted',
+    'deleted_at',
+    'description',
+    'enum',
+    'items',
+    'maxItems',
+  ],
+  ...['maxLength', 'maximum', 'minItems', 'minLength', 'minimum', 'name', 'name_old', 'namespace', 'pattern', 'title'],
+  ...['type', 'uniqueItems'],
+];
+const namespaceKeys = [
+  ...['description', 'display_name', 'namespace', 'namespace_old', 'owner', 'protected', 'visibility', ...ends],
+];
+const objectKeys = ['description', 'name', 'name_old', 'namespace', 'properties', 'required', ...ends];
+const tagKeys = ['name', 'name_old', 'namespace', ...ends];
+const resourceTypeKeys = ['name', 'name_old', 'namespace', 'prefix', 'properties_target', ...ends];
+
+/** Glance's list. */
+const metadefKeys: Readonly<Record<string, readonly string[]>> = {
+  'metadef_namespace.create': namespaceKeys,
+  'metadef_namespace.update': namespaceKeys,
+  'metadef_namespace.delete_properties': namespaceKeys,
+  'metadef_namespace.delete_objects': namespaceKeys,
+  'metadef_namespace.delete_tags': namespaceKeys,
+  'metadef_namespace.delete': namespaceKeys,
+  'metadef_property.create': propertyKeys,
+  'metadef_property.update': propertyKeys,
+  'metadef_property.delete': propertyKeys,
+  'metadef_object.create': objectKeys,
+  'metadef_object.update': objectKeys,
+  'metadef_object.delete': objectKeys,
+  'metadef_tag.create': tagKeys,
+  'metadef_tag.update': tagKeys,
+  'metadef_tag.delete': tagKeys,
+  'metadef_resource_type.create': resourceTypeKeys,
+  'metadef_resource_type.delete': resourceTypeKeys,
+};
+
 /** Glance's list. */
 const payloadKeys = {
   'image.create': imageKeys,
@@ -117,6 +161,50 @@ describe('a listener of oslo.messaging', () => {
     const sent = listener.received.find((one) => one.event_type === 'image.send')!.payload;
     expect(sent).toMatchObject({ image_id: id, bytes_sent: MiB });
     expect(JSON.stringify(listener.received)).not.toContain('file://');
+  });
+
+  it('is told of every change of metadata definitions, with the payloads of Glance', async () => {
+    const exchange = newExchange();
+    const { service } = await notifying(broker, exchange);
+    const listener = closing(await osloListener(broker, { exchange }));
+    const change = async (method: string, path: string, value?: object): Promise<void> => {
+      const url = `${service.url}/v2/metadefs/namespaces${path}`;
+      const reply = await send(method, url, value && { body: JSON.stringify(value) });
+      expect([method, path, reply.status < 300]).toEqual([method, path, true]);
+    };
+    const named = (name: string): object => ({ name, title: 'Title', type: 'string' });
+    await change('POST', '', { namespace: 'N', owner: 'somebody' });
+    await change('PUT', '/N', { namespace: 'M', owner: 'somebody' });
+    for (const kind of ['properties', 'objects'] as const) {
+      const made = (name: string): object =>
+        kind === 'objects' ? { name, properties: { p: named('p') } } : named(name);
+      await change('POST', `/M/${kind}`, made('one'));
+      await change('PUT', `/M/${kind}/one`, made('two'));
+      await change('DELETE', `/M/${kind}/two`);
+      await change('DELETE', `/M/${kind}`);
+    }
+    await change('POST', '/M/tags/one');
+    await change('PUT', '/M/tags/one', { name: 'two' });
+    await change('DELETE', '/M/tags/two');
+    await change('DELETE', '/M/tags');
+    await change('POST', '/M/resource_types', { name: 'T', prefix: 't_' });
+    await change('DELETE', '/M/resource_types/T');
+    await change('DELETE', '/M');
+    await until('the last is told of', () =>
+      listener.received.some((one) => one.event_type === 'metadef_namespace.delete'),
+    );
+    const keys = listener.received.map(({ event_type: type, payload }) => [
+      type,
+      Object.keys(payload as object).sort(),
+    ]);
+    const expected = Object.entries(metadefKeys).map(([type, names]) => [type, names.toSorted()]);
+    expect(Object.fromEntries(keys)).toEqual(Object.fromEntries(expected));
+    const payloadOf = (type: string): unknown => listener.received.find((one) => one.event_type === type)!.payload;
+    expect(payloadOf('metadef_namespace.update')).toMatchObject({ namespace: 'M', namespace_old: 'N' });
+    for (const kind of ['property', 'object', 'tag']) {
+      expect(payloadOf(`metadef_${kind}.update`)).toMatchObject({ name: 'two', name_old: 'one', deleted: false });
+      expect(payloadOf(`metadef_${kind}.delete`)).toMatchObject({ namespace: 'M', name: 'two', deleted: true });
+    }
   });
 
   it('is told of uploads that failed', async () => {

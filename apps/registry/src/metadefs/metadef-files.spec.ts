@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { namespaceFromJson, type NewNamespace } from '@glance/domain';
+import { namespaceFromJson } from '@glance/domain';
 import { databaseKinds } from '../testing/database.js';
 import { admin, TestRegistry } from '../testing/registry.js';
 import { exportMetadefs, loadMetadefs, type OnExisting, ownDefinitions, unloadMetadefs } from './metadef-files.js';
@@ -14,18 +14,18 @@ const glanceDefinitions = '/etc/glance/metadefs';
 const filesIn = (directory: string): string[] => readdirSync(directory).map((name) => join(directory, name));
 const parse = (file: string): Record<string, unknown> => JSON.parse(readFileSync(file, 'utf8')) as never;
 
-/** What a file means, apart from its order and from what need not be said. */
+type Json = Readonly<Record<string, unknown>>;
+
+/** What a file means, apart from its order and from what need not be said: read by nothing of the service. */
 function meaning(file: string): [string, unknown] {
-  const namespace: NewNamespace = namespaceFromJson(parse(file), 'file');
-  const byName = <T extends { name: string }>(parts: readonly T[]): Record<string, T> =>
-    Object.fromEntries(parts.map((part) => [part.name, part]));
-  const { associations, properties, objects, tags, ...attributes } = namespace;
+  const { resource_type_associations: types, properties, objects, tags, ...attributes } = parse(file);
+  const byName = (parts: unknown): Json =>
+    Object.fromEntries(((parts ?? []) as Json[]).map((part): [string, Json] => [part['name'] as string, part]));
   return [
-    namespace.name,
+    attributes['namespace'] as string,
     {
       ...{ visibility: 'private', protected: false, owner: 'admin', ...attributes },
-      ...{ associations: byName(associations), properties: byName(properties) },
-      ...{ objects: byName(objects), tags: byName(tags) },
+      ...{ types: byName(types), properties: properties ?? {}, objects: byName(objects), tags: byName(tags) },
     },
   ];
 }
