@@ -1,3 +1,6 @@
+export type { CachedImage, Removed } from './cache/cache-directory.js';
+export type { CacheableImage } from './cache/cache-entry.js';
+export * from './cache/image-cache.js';
 export * from './bytes.js';
 export { digests, digestSize, isDigestAlgorithm } from './digests/digests.js';
 export * from './driver.js';

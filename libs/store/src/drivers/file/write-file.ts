@@ -18,10 +18,19 @@ export async function writeFile(
   fs: FileSystem,
   path: string,
   data: Bytes,
-  { mode, sparse, chunkSize, durable, signal }: FileWriting,
+  { mode, ...writing }: FileWriting,
 ): Promise<void> {
   await using file = await fs.open(path, 'wx');
   if (mode !== undefined) await file.chmod(mode);
+  await fillFile(file, data, writing);
+}
+
+/** Writes `data` to an open file that is empty: a chunk is in it when the next one is pulled. */
+export async function fillFile(
+  file: FileHandle,
+  data: Bytes,
+  { sparse, chunkSize, durable, signal }: Omit<FileWriting, 'mode'>,
+): Promise<void> {
   const zeros = sparse ? Buffer.alloc(chunkSize) : undefined;
   const flusher = durable ? new Flusher(file) : undefined;
   let position = 0;
