@@ -116,8 +116,6 @@ function preparedPool(options: mysql.PoolOptions, sqlMode: string): mysql.Pool {
   const pool = mysql.createPool(options);
   const session = [
     "time_zone = '+00:00'",
-    // MariaDB cuts aggregated JSON off at this length, without an error.
-    'group_concat_max_len = 1073741824',
     // A request is given up long before the default of 50 s.
     'innodb_lock_wait_timeout = 5',
     ...(sqlMode ? [`sql_mode = ${mysql.escape(sqlMode)}`] : []),

@@ -5,9 +5,8 @@ export interface Dialect {
   readonly begin: string;
   /** Ends a SELECT whose rows nobody else may change until the transaction ends. */
   readonly forUpdate: string;
-  /** Aggregates of child rows to JSON; no rows may give null. */
+  /** Child rows aggregated to a JSON object; no rows may give null. */
   objectOf(key: string, value: string): string;
-  arrayOf(value: string): string;
   /** `column` for comparing exactly: MySQL's collations ignore case and trailing blanks. */
   exactly(column: string): string;
   /** A join whose left side is read first. */
@@ -24,7 +23,6 @@ export const sqliteDialect: Dialect = {
   begin: 'BEGIN IMMEDIATE',
   forUpdate: '',
   objectOf: (key, value) => `json_group_object(${key}, ${value})`,
-  arrayOf: (value) => `json_group_array(${value})`,
   exactly: (column) => column,
   joinInOrder: 'CROSS JOIN',
   // Glance: SQLAlchemy writes and expects six digits, without a zone.
@@ -36,7 +34,6 @@ export const mysqlDialect: Dialect = {
   begin: 'START TRANSACTION',
   forUpdate: ' FOR UPDATE',
   objectOf: (key, value) => `JSON_OBJECTAGG(${key}, ${value})`,
-  arrayOf: (value) => `JSON_ARRAYAGG(${value})`,
   exactly: (column) => `CAST(${column} AS BINARY)`,
   joinInOrder: 'STRAIGHT_JOIN',
   // DATETIME keeps whole seconds, and would round up.
