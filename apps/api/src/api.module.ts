@@ -35,6 +35,7 @@ import { PropertiesController } from './metadefs/properties.controller.js';
 import { ResourceTypesController } from './metadefs/resource-types.controller.js';
 import { OpenApiController } from './openapi/openapi.controller.js';
 import { ScrubberRunsController } from './scrubbing/scrubber-runs.controller.js';
+import type { Signatures } from './signatures/signatures.js';
 import { TasksController } from './tasks/tasks.controller.js';
 import { tokens } from './tokens.js';
 
@@ -57,6 +58,7 @@ export interface ApiParts {
 export interface FrontParts {
   readonly traffic: Traffic;
   readonly imports: Imports;
+  readonly signatures: Signatures;
   readonly errors: ErrorFilter;
   readonly baseUrl: BaseUrl;
   readonly versions: (request: FastifyRequest) => string;
@@ -98,6 +100,7 @@ export class ApiModule {
       logger,
       hashAlgorithm: settings.hashingAlgorithm,
       inspect: inspectImage(settings, logger),
+      signatures: front.signatures,
     });
     const renewal = new LocationRenewal(images, stores, logger);
     const view = imageView({
@@ -114,6 +117,7 @@ export class ApiModule {
       [tokens.scrubbing, scrubbing],
       [tokens.staging, front.imports.staging],
       [tokens.engine, front.imports.engine],
+      [tokens.signatures, front.signatures],
       [tokens.urlFilter, front.imports.filter],
       [tokens.sharing, sharing],
       [tokens.stores, stores],

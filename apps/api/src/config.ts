@@ -6,6 +6,7 @@ import { downloadOptions, importFilterOptions } from './imports/download/downloa
 import { pluginDeclarations, type PluginSettings } from './imports/plugins/plugin-options.js';
 import type { JsonSchema } from './discovery/schemas/json-schema.js';
 import { readImageProperties } from './images/read-image-properties.js';
+import { barbicanOptions, keyManagerOptions, type KeyManagerSettings } from './signatures/signature-options.js';
 import { isDigestAlgorithm } from '@glance/store';
 
 /** Options of the HTTP front door. */
@@ -158,7 +159,7 @@ const merged = [
 ] as const;
 
 /** The declarations that `ApiSettings` is made of. */
-export const apiDeclarations = [...merged, keystoneOptions, corsOptions] as const;
+export const apiDeclarations = [...merged, keystoneOptions, corsOptions, keyManagerOptions, barbicanOptions] as const;
 
 /** What says under which URL this host is known, by which staged data is told apart. */
 export const hostDeclarations = [apiOptions, importOptions] as const;
@@ -175,6 +176,7 @@ export type ApiSettings = ValuesOf<typeof apiOptions> &
   ValuesOf<typeof pipelineOptions> &
   ValuesOf<typeof healthOptions> & {
     readonly cors: CorsSettings;
+    readonly keyManager: KeyManagerSettings;
     /** What `schema-image.json` says of properties; undefined without that file. */
     readonly imageProperties: Readonly<Record<string, JsonSchema>> | undefined;
     /** Needed for the flavors with Keystone only. */
@@ -188,6 +190,7 @@ export function readApiSettings(config: Config): ApiSettings {
     {
       keystone: config.read(keystoneOptions),
       cors: config.read(corsOptions),
+      keyManager: { ...config.read(keyManagerOptions), ...config.read(barbicanOptions) },
       imageProperties: readImageProperties(config.locate('schema-image.json')),
     },
     ...values,

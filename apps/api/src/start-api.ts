@@ -16,6 +16,8 @@ import { Traffic } from './http/traffic.js';
 import { identityOf } from './identity/identity-of.js';
 import type { Identity } from './identity/identity.js';
 import { type Imports, startImports } from './imports/start-imports.js';
+import { certificatesOf } from './signatures/certificates.js';
+import { Signatures } from './signatures/signatures.js';
 import { versionRewrite } from './http/version-rewrite.js';
 
 export interface RunningApi {
@@ -58,9 +60,10 @@ export async function startApi(settings: ApiSettings, parts: ApiParts): Promise<
   });
   deferContinue(instance.server);
 
+  const signatures = new Signatures(certificatesOf(settings.keyManager, settings.keystone), parts.logger);
   const imports = startImports(settings, parts, traffic);
   const app = await NestFactory.create<NestFastifyApplication>(
-    ApiModule.with(settings, parts, { traffic, imports, errors, baseUrl: urlOf, versions }),
+    ApiModule.with(settings, parts, { traffic, imports, signatures, errors, baseUrl: urlOf, versions }),
     new FastifyAdapter(instance),
     { bodyParser: false, logger: false, abortOnError: false },
   );

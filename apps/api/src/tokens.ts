@@ -11,6 +11,7 @@ export const tokens = {
   imageData: Symbol('ImageData'),
   locationRenewal: Symbol('LocationRenewal'),
   imageLocations: Symbol('ImageLocations'),
+  signatures: Symbol('Signatures'),
   sharing: Symbol('ImageSharing'),
   stores: Symbol('Stores'),
   settings: Symbol('ApiSettings'),

@@ -46,6 +46,13 @@ export interface TaskQuery {
 export const importMethods = ['glance-direct', 'web-download', 'copy-image', 'glance-download'] as const;
 export type ImportMethod = (typeof importMethods)[number];
 
+/** A certificate by which the signature of an image is checked. */
+export interface SigningCertificate {
+  /** As `img_signature_certificate_uuid` has it. */
+  readonly id: string;
+  readonly pem: string;
+}
+
 /** What an import is to do, its syntax checked. */
 export interface ImportRequest {
   readonly type: 'import' | 'api_image_import';
@@ -60,6 +67,8 @@ export interface ImportRequest {
   readonly mustSucceed: boolean;
   /** What the method needs besides, for the engine only: may hold secrets. */
   readonly source: JsonObject;
+  /** Of a signed image: found with the token of whoever asks, which nobody keeps. */
+  readonly certificate?: SigningCertificate;
   /** What the task shows as its input. */
   readonly input: JsonObject;
 }
@@ -122,6 +131,7 @@ export interface ClaimedTask {
   readonly source: JsonObject;
   readonly targets: readonly ImportTarget[];
   readonly mustSucceed: boolean;
+  readonly certificate?: SigningCertificate;
   /** What was staged, for the methods that take it from there. */
   readonly staged?: StagedData;
   /** Of whoever asked for it. */

@@ -1,2 +1,8 @@
-export { type AccessRule, KeystoneClient, type TokenFacts } from './keystone-client.js';
+export {
+  type AccessRule,
+  type CatalogueEntry,
+  endpointIn,
+  KeystoneClient,
+  type TokenFacts,
+} from './keystone-client.js';
 export type { KeystoneAccount } from './keystone-account.js';

@@ -22,6 +22,29 @@ export interface AccessRule {
   readonly path: string;
 }
 
+/** A service in a catalogue, and where it is (Identity API v3, "Get service catalog"). */
+export interface CatalogueEntry {
+  readonly type: string;
+  readonly endpoints: readonly {
+    readonly interface: string;
+    readonly region?: string;
+    readonly region_id?: string;
+    readonly url: string;
+  }[];
+}
+
+/** Where the wanted service is; undefined if the catalogue does not say. Without a region, any is right. */
+export function endpointIn(
+  catalogue: readonly CatalogueEntry[],
+  wanted: { readonly type: string; readonly interface: string; readonly region?: string | undefined },
+): string | undefined {
+  return catalogue
+    .filter(({ type }) => type === wanted.type)
+    .flatMap(({ endpoints }) => endpoints)
+    .filter((endpoint) => wanted.region === undefined || (endpoint.region_id ?? endpoint.region) === wanted.region)
+    .find((endpoint) => endpoint.interface === wanted.interface)?.url;
+}
+
 interface Reply {
   readonly status: number;
   readonly headers: http.IncomingHttpHeaders;
@@ -72,6 +95,15 @@ export class KeystoneClient {
       if (this.login === own) this.login = undefined;
     }
     return undefined;
+  }
+
+  /** The catalogue of whoever `token` belongs to. `Unauthenticated` if it is not accepted any more. */
+  async catalogueOf(token: string): Promise<readonly CatalogueEntry[]> {
+    const reply = await this.request('GET', '/v3/auth/catalog', { 'x-auth-token': token });
+    if (reply.status === 200) return (JSON.parse(reply.body) as { catalog: CatalogueEntry[] }).catalog;
+    if (reply.status !== 401)
+      throw down(new Error(`Keystone answered ${reply.status} to a request for the catalogue.`));
+    throw new ServiceError('Unauthenticated', 'The token is not valid any more: log in again.');
   }
 
   close(): void {

@@ -4,6 +4,7 @@ import type { FastifyRequest } from 'fastify';
 import { allowedBy } from './access-rules.js';
 import type { Identity } from './identity.js';
 import type { KeystoneSettings } from './keystone-options.js';
+import { single, tokenOf } from './token-of.js';
 import { TokenCache } from './token-cache.js';
 
 /** Refused tokens are remembered this long, in milliseconds: a client in a loop must not become Keystone's problem. */
@@ -30,7 +31,7 @@ export class KeystoneIdentity implements Identity {
   }
 
   async identify(request: FastifyRequest): Promise<Caller> {
-    const token = single(request.headers['x-auth-token'] ?? request.headers['x-storage-token']);
+    const token = tokenOf(request);
     const service = await this.service(single(request.headers['x-service-token']));
     const facts = token === undefined ? undefined : await this.user(token, service?.trusted === true);
     if (!facts) {
@@ -93,9 +94,4 @@ function rolesOf(facts: TokenFacts): string[] {
 /** The path as the client sent it: access rules are written against the public API. */
 function pathOf(request: FastifyRequest): string {
   return request.originalUrl.split('?')[0]!;
-}
-
-function single(header: string | string[] | undefined): string | undefined {
-  const value = Array.isArray(header) ? header[0] : header;
-  return value === '' ? undefined : value;
 }

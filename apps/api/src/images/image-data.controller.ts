@@ -8,6 +8,7 @@ import { wantBody } from '../http/expect-continue.js';
 import { requestBytes } from '../http/request-bytes.js';
 import { sendBytes } from '../http/send-bytes.js';
 import type { Traffic } from '../http/traffic.js';
+import { tokenOf } from '../identity/token-of.js';
 import { tokens } from '../tokens.js';
 import type { ImageData } from './image-data.js';
 import type { LocationRenewal } from './location-renewal.js';
@@ -36,6 +37,7 @@ export class ImageDataController {
     const upload = this.data.upload(request.caller, request.params.id, {
       store: uploadStore(headers, this.stores),
       size: uploadSize(headers),
+      token: tokenOf(request),
       signal: gone.signal,
       open: () => {
         wantBody(raw, reply.raw);

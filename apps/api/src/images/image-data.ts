@@ -13,6 +13,7 @@ import {
   type Upload,
 } from '@glance/domain';
 import { type Bytes, digests, type Stores } from '@glance/store';
+import { assertSigned, claimOf, type Signatures } from '../signatures/signatures.js';
 import { atTheEnd } from './at-the-end.js';
 import type { ImageSharing } from './image-sharing.js';
 import type { Inspection } from './inspect-image.js';
@@ -25,6 +26,7 @@ export interface ImageDataParts {
   /** Computes `os_hash_value`. */
   readonly hashAlgorithm: string;
   readonly inspect: (image: Image) => Inspection;
+  readonly signatures: Pick<Signatures, 'certificateFor'>;
 }
 
 export interface IncomingData {
@@ -33,6 +35,8 @@ export interface IncomingData {
   readonly store: string;
   /** Bytes, if the client said so. */
   readonly size: number | undefined;
+  /** Of the client. */
+  readonly token: string | undefined;
   /** Fires when the client has gone away. */
   readonly signal: AbortSignal;
 }
@@ -60,16 +64,18 @@ export class ImageData {
   }
 
   private async store(upload: Upload, lease: HeldLease, incoming: IncomingData): Promise<StoredData> {
-    const { stores, hashAlgorithm, inspect } = this.parts;
+    const { stores, hashAlgorithm, inspect, signatures } = this.parts;
     const { image, maxSize } = upload;
-    const digest = digests(['md5', hashAlgorithm]);
     const inspection = inspect(image);
     let virtualSize: number | null = null;
-    const settled = atTheEnd(async (bytes) => {
-      ({ virtualSize } = inspection.judge());
-      await lease.confirm(bytes);
-    });
     try {
+      const claim = claimOf(image, await signatures.certificateFor(image, incoming.token));
+      const digest = digests(['md5', hashAlgorithm], { claim });
+      const settled = atTheEnd(async (bytes) => {
+        ({ virtualSize } = inspection.judge());
+        assertSigned(digest);
+        await lease.confirm(bytes);
+      });
       const { url, size, metadata } = await stores.write({
         id: image.id,
         store: incoming.store,

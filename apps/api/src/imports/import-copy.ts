@@ -2,6 +2,7 @@ import { type ClaimedTask, type Image, type ImportedData, ServiceError } from '@
 import { digests, type Stores } from '@glance/store';
 import { atTheEnd } from '../images/at-the-end.js';
 import type { Inspection } from '../images/inspect-image.js';
+import { assertSigned, claimOf } from '../signatures/signatures.js';
 import type { Meter } from './meter.js';
 import { type Poured, pour } from './pour.js';
 import { type Arrival, arrive } from './arrive.js';
@@ -54,13 +55,15 @@ async function store(parts: CopyParts, work: CopyWork, arrival: Arrival): Promis
   const { task, meter, signal, targets } = work;
   const { hashAlgorithm, inspect, stores } = parts;
   const image = { ...work.image, ...arrival.changes };
-  const digest = digests(['md5', hashAlgorithm]);
   // The bytes of an active image have been judged.
   const inspection = task.method === 'copy-image' ? undefined : inspect(image);
+  const claim = inspection && claimOf(work.image, task.certificate);
+  const digest = digests(['md5', hashAlgorithm], { claim });
   let facts: Omit<ImportedData, 'location' | 'size'> | undefined;
   const settled = atTheEnd(async (size) => {
     meter.step = 'inspect';
     const { virtualSize } = inspection?.judge() ?? image;
+    assertSigned(digest);
     const hex: Readonly<Record<string, string>> = digest.result();
     const hashes = { checksum: hex['md5']!, osHashAlgo: hashAlgorithm, osHashValue: hex[hashAlgorithm]! };
     if (!inspection) assertSame(image, hashes);

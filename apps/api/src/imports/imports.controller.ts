@@ -1,5 +1,5 @@
 import { Controller, Get, Inject, Post, Put, Req, Res } from '@nestjs/common';
-import { ServiceError, type Tasks } from '@glance/domain';
+import { type Images, ServiceError, type Tasks } from '@glance/domain';
 import type { Stores } from '@glance/store';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ApiSettings } from '../config.js';
@@ -9,6 +9,8 @@ import { requestBytes } from '../http/request-bytes.js';
 import { sendJson } from '../http/send-json.js';
 import type { Traffic } from '../http/traffic.js';
 import type { LocationRenewal } from '../images/location-renewal.js';
+import { tokenOf } from '../identity/token-of.js';
+import type { Signatures } from '../signatures/signatures.js';
 import { octetStream, uploadSize } from '../images/upload-headers.js';
 import { imageTaskView } from '../tasks/task-view.js';
 import { tokens } from '../tokens.js';
@@ -22,7 +24,9 @@ type OneImage = FastifyRequest<{ Params: { id: string } }>;
 @Controller('v2/images/:id')
 export class ImportsController {
   constructor(
+    @Inject(tokens.images) private readonly images: Images,
     @Inject(tokens.tasks) private readonly tasks: Tasks,
+    @Inject(tokens.signatures) private readonly signatures: Signatures,
     @Inject(tokens.staging) private readonly staging: StagingArea,
     @Inject(tokens.engine) private readonly engine: ImportEngine,
     @Inject(tokens.stores) private readonly stores: Stores,
@@ -64,7 +68,9 @@ export class ImportsController {
     const { id } = request.params;
     const input = { image_id: id, ...wanted.input };
     if (wanted.method === 'copy-image') await this.renewal.renewSeen(request.caller, id);
-    await this.tasks.beginImport(request.caller, id, { ...wanted, input });
+    const image = wanted.method === 'copy-image' ? undefined : await this.images.show(request.caller, id);
+    const certificate = image && (await this.signatures.certificateFor(image, tokenOf(request)));
+    await this.tasks.beginImport(request.caller, id, { ...wanted, input, ...(certificate && { certificate }) });
     this.engine.wake();
     reply.code(202).send();
   }

@@ -8,6 +8,8 @@ import { jsonObject } from '../http/json-body.js';
 import { sendJson } from '../http/send-json.js';
 import { type Formats, formatsOf } from '../images/attributes.js';
 import { pageLinks } from '../images/image-query.js';
+import { tokenOf } from '../identity/token-of.js';
+import type { Signatures } from '../signatures/signatures.js';
 import type { UrlFilter } from '../imports/download/url-filter.js';
 import type { ImportEngine } from '../imports/import-engine.js';
 import { tokens } from '../tokens.js';
@@ -24,6 +26,7 @@ export class TasksController {
   constructor(
     @Inject(tokens.images) private readonly images: Images,
     @Inject(tokens.tasks) private readonly tasks: Tasks,
+    @Inject(tokens.signatures) private readonly signatures: Signatures,
     @Inject(tokens.engine) private readonly engine: ImportEngine,
     @Inject(tokens.stores) private readonly stores: Stores,
     @Inject(tokens.settings) private readonly settings: ApiSettings,
@@ -39,8 +42,10 @@ export class TasksController {
     await this.tasks.assertMayCreate(caller);
     const body = await jsonObject(request, reply);
     const { image, request: wanted } = importTask(body, this.stores, this.formats, this.filter);
+    const { properties = {} } = image;
+    const certificate = await this.signatures.certificateFor({ properties }, tokenOf(request));
     const { id } = await this.images.create(caller, image);
-    const task = await this.tasks.beginImport(caller, id, wanted);
+    const task = await this.tasks.beginImport(caller, id, { ...wanted, ...(certificate && { certificate }) });
     if (!task) throw new ServiceError('Internal', 'An import into a new image has something to do.');
     this.engine.wake();
     reply.header('location', `${this.baseUrl(request)}/v2/tasks/${task.id}`);

@@ -56,6 +56,17 @@ export function testSettings(changes: Partial<ApiSettings> = {}): ApiSettings {
       allowMethods: ['GET', 'PUT', 'POST', 'DELETE', 'PATCH'],
       allowHeaders: ['X-Auth-Token'],
     },
+    keyManager: {
+      backend: 'barbican',
+      certificateDirectory: undefined,
+      barbicanEndpoint: undefined,
+      barbicanApiVersion: 'v1',
+      authEndpoint: undefined,
+      barbicanEndpointType: 'public',
+      barbicanRegionName: undefined,
+      verifySsl: true,
+      verifySslPath: undefined,
+    },
     disableByFilePath: '/nonexistent/healthcheck_disable',
     ...changes,
   };

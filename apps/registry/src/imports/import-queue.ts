@@ -177,6 +177,7 @@ export class ImportQueue {
       source: work.source,
       targets: row.targets.map(({ store, state, located }) => ({ store, state, ...(located && { located }) })),
       mustSucceed: work.mustSucceed,
+      ...(work.certificate && { certificate: work.certificate }),
       ...(staged && { staged }),
       roles: work.roles,
       maxSize: this.settings.imageSizeCap,

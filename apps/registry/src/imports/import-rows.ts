@@ -5,7 +5,7 @@ import { lockImage } from '../images/find-image.js';
 import { leaseLost } from '../images/leases.js';
 
 /** What an import is to do, as `import_tasks.work` keeps it. */
-export interface ImportWork extends Pick<ImportRequest, 'mustSucceed' | 'source' | 'named'> {
+export interface ImportWork extends Pick<ImportRequest, 'mustSucceed' | 'source' | 'named' | 'certificate'> {
   readonly type: TaskType;
   readonly method: TaskMethod;
   /** The name of what was staged. */

@@ -49,13 +49,14 @@ export class ImportStart {
     const targets = targetsOf(image, request);
     if (targets.length === 0) return undefined;
     const staged = request.method === 'glance-direct' ? await this.#staged(tx, image) : undefined;
-    const { type, method, mustSucceed, source, named, input } = request;
+    const { type, method, mustSucceed, source, named, certificate, input } = request;
     const size = staged?.data.size ?? (method === 'copy-image' ? image.size : null);
     const reserved = allowance && size !== null ? size * targets.length : null;
     // One that is staged is being uploaded already.
     await allowance?.admit(tx, { uploading: method === 'glance-direct' ? 0 : 1, storage: reserved ?? 0 });
     const { roles } = caller;
-    const work: ImportWork = { type, method, mustSucceed, source, named, roles, staged: staged?.data.name ?? null };
+    const about = { type, method, mustSucceed, source, named, ...(certificate && { certificate }) };
+    const work: ImportWork = { ...about, roles, staged: staged?.data.name ?? null };
     return this.#enqueue(tx, caller, image, { work, targets, input, host: staged?.host ?? null, reserved });
   }
 

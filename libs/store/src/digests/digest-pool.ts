@@ -2,13 +2,13 @@ import { availableParallelism } from 'node:os';
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { ServiceError } from '@glance/domain';
-import type { DigestReply, DigestRequest } from './digest-worker.js';
+import type { Computation, DigestReply, DigestRequest } from './digest-worker.js';
 
 /** A digest that a thread computes. Steps happen in the order of the calls. */
 export interface RemoteDigest {
   /** Settles once the thread has read the first `length` bytes of `memory`, which must not change before. */
   update(memory: SharedArrayBuffer, length: number): Promise<void>;
-  /** Hex of everything so far; the digest is over. */
+  /** Hex of everything so far, or what a signature is worth; the digest is over. */
   end(): Promise<string>;
   /** Gives up a digest that has not ended. */
   drop(): void;
@@ -74,13 +74,13 @@ export class DigestPool {
     this.#start = start;
   }
 
-  /** One digest per algorithm, on as many threads as there are. */
-  begin(algorithms: readonly string[]): RemoteDigest[] {
+  /** One digest for each of `computations`, on as many threads as there are. */
+  begin(computations: readonly Computation[]): RemoteDigest[] {
     const taken = new Set<DigestThread>();
-    return algorithms.map((algorithm) => {
+    return computations.map((what) => {
       const thread = this.#leastBusy(taken);
       taken.add(thread);
-      return this.#digest(thread, algorithm);
+      return this.#digest(thread, what);
     });
   }
 
@@ -101,7 +101,7 @@ export class DigestPool {
     return thread;
   }
 
-  #digest(thread: DigestThread, algorithm: string): RemoteDigest {
+  #digest(thread: DigestThread, what: Computation): RemoteDigest {
     const digest = ++this.#lastDigest;
     thread.digests++;
     let open = true;
@@ -111,11 +111,11 @@ export class DigestPool {
     };
     return {
       update: async (memory, length) => {
-        await thread.ask({ digest, algorithm, step: 'update', memory, length });
+        await thread.ask({ digest, what, step: 'update', memory, length });
       },
       end: async () => {
         try {
-          return (await thread.ask({ digest, algorithm, step: 'end' })).hex!;
+          return (await thread.ask({ digest, what, step: 'end' })).value!;
         } finally {
           close();
         }
@@ -124,7 +124,7 @@ export class DigestPool {
         if (!open) return;
         close();
         // Nobody waits for this: a thread that died has forgotten the digest as well.
-        thread.ask({ digest, algorithm, step: 'drop' }).catch(() => undefined);
+        thread.ask({ digest, what, step: 'drop' }).catch(() => undefined);
       },
     };
   }

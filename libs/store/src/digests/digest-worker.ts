@@ -1,37 +1,61 @@
-import { createHash, type Hash } from 'node:crypto';
+import { constants, createHash, createVerify, type Hash, type Verify } from 'node:crypto';
 import { parentPort } from 'node:worker_threads';
+
+/** A signature that data is said to have. */
+export interface SignatureClaim {
+  /** A digest, by OpenSSL's name. */
+  readonly hash: string;
+  /** PEM. */
+  readonly publicKey: string;
+  readonly signature: Uint8Array;
+  /** Bytes of salt: the signature is RSA-PSS with MGF1 of the same digest. */
+  readonly saltLength?: number;
+}
+
+/** What is computed: a digest, or whether a signature fits. */
+export type Computation = string | SignatureClaim;
 
 /** One step of one digest. Each is answered by one `DigestReply`, in the order of the requests. */
 export interface DigestRequest {
   readonly digest: number;
-  readonly algorithm: string;
+  readonly what: Computation;
   readonly step: 'update' | 'end' | 'drop';
   readonly memory?: SharedArrayBuffer;
   /** Bytes of `memory` that count. */
   readonly length?: number;
 }
 
-/** `hex` answers `end`. */
+/** `value` answers `end`: hex of a digest, or `valid` or `invalid`. */
 export interface DigestReply {
-  readonly hex?: string;
+  readonly value?: string;
   readonly error?: string;
 }
 
-const hashes = new Map<number, Hash>();
+const running = new Map<number, Hash | Verify>();
 
-function perform({ digest, algorithm, step, memory, length }: DigestRequest): DigestReply {
+function perform({ digest, what, step, memory, length }: DigestRequest): DigestReply {
   if (step === 'drop') {
-    hashes.delete(digest);
+    running.delete(digest);
     return {};
   }
-  const hash = hashes.get(digest) ?? createHash(algorithm);
+  const hash = running.get(digest) ?? (typeof what === 'string' ? createHash(what) : createVerify(what.hash));
   if (step === 'end') {
-    hashes.delete(digest);
-    return { hex: hash.digest('hex') };
+    running.delete(digest);
+    return { value: 'digest' in hash ? hash.digest('hex') : verdict(hash, what as SignatureClaim) };
   }
-  hashes.set(digest, hash);
+  running.set(digest, hash);
   if (memory) hash.update(new Uint8Array(memory, 0, length));
   return {};
+}
+
+function verdict(verify: Verify, { publicKey, signature, saltLength }: SignatureClaim): 'valid' | 'invalid' {
+  const pss = saltLength === undefined ? {} : { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength };
+  try {
+    return verify.verify({ key: publicKey, ...pss }, signature) ? 'valid' : 'invalid';
+  } catch {
+    // What is no signature at all fits nothing.
+    return 'invalid';
+  }
 }
 
 parentPort?.on('message', (request: DigestRequest) => {

@@ -52,7 +52,7 @@ describe('digests', () => {
     const pool = new DigestPool(2);
     const streams = Array.from({ length: 20 }, async (_, index) => {
       const bytes = content(2 * slabSize + index, index + 1);
-      const tap = digests(['md5', 'sha256'], pool);
+      const tap = digests(['md5', 'sha256'], { pool });
       const passed = await collect(tap.through(chunked(bytes)));
       expect(passed.equals(bytes)).toBe(true);
       expect(tap.result()).toEqual({ md5: hex('md5', bytes), sha256: hex('sha256', bytes) });
@@ -93,13 +93,13 @@ describe('digests', () => {
   it('fail with their thread, and only then; the next stream has a new one', async () => {
     const deaths = [true, false, false];
     const pool = new DigestPool(2, () => (deaths.shift() === true ? dying() : sound()));
-    const unlucky = collect(digests(['md5'], pool).through(chunked(content(10))));
-    const lucky = digests(['md5'], pool);
+    const unlucky = collect(digests(['md5'], { pool }).through(chunked(content(10))));
+    const lucky = digests(['md5'], { pool });
     const passed = collect(lucky.through(chunked(content(10))));
     await expect(unlucky).rejects.toMatchObject({ code: 'Internal' });
     await passed;
     expect(lucky.result().md5).toBe(hex('md5', content(10)));
-    const [next, another] = [digests(['md5'], pool), digests(['md5'], pool)];
+    const [next, another] = [digests(['md5'], { pool }), digests(['md5'], { pool })];
     await Promise.all([next, another].map((tap) => collect(tap.through(chunked(content(20))))));
     expect(next.result().md5).toBe(hex('md5', content(20)));
     expect(deaths).toEqual([]);
@@ -113,7 +113,7 @@ describe('digests', () => {
       await worker.terminate();
       yield content(slabSize);
     }
-    await expect(collect(digests(['md5'], pool).through(data()))).rejects.toMatchObject({ code: 'Internal' });
+    await expect(collect(digests(['md5'], { pool }).through(data()))).rejects.toMatchObject({ code: 'Internal' });
   });
 
   it('hold the process only while they are being computed', async () => {
@@ -128,7 +128,7 @@ describe('digests', () => {
       held.push(false);
       unref();
     };
-    await collect(digests(['md5'], new DigestPool(1, () => worker)).through(chunked(content(slabSize))));
+    await collect(digests(['md5'], { pool: new DigestPool(1, () => worker) }).through(chunked(content(slabSize))));
     expect(held.at(0)).toBe(false);
     expect(held).toContain(true);
     await expect.poll(() => held.at(-1)).toBe(false);

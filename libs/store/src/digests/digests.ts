@@ -3,6 +3,7 @@ import { ServiceError } from '@glance/domain';
 import type { Bytes, Tap } from '../bytes.js';
 import { type DigestPool, digestPool } from './digest-pool.js';
 import { HashedStream } from './hashed-stream.js';
+import type { SignatureClaim } from './digest-worker.js';
 
 /** What Python's hashlib, whose names Glance's `hashing_algorithm` takes, calls differently. */
 const renamed: Readonly<Record<string, string>> = { blake2b: 'blake2b512', blake2s: 'blake2s256' };
@@ -26,15 +27,20 @@ export function digestSize(algorithm: string): number {
   return createHash(nativeName(algorithm)).digest().length;
 }
 
+export interface DigestTap<A extends string> extends Tap<Readonly<Record<A, string>>> {
+  /** Whether the data has the signature that was claimed; of none, it is true. Known when `result` is. */
+  signed(): boolean;
+}
+
 /**
- * Computes digests of what passes, in hex by the name of the algorithm, on other threads while the data is used. Reads
- * ahead of the consumer by some MiB, and hands the bytes on in large chunks that must not be changed. Throws `Invalid`
- * for an algorithm that does not exist.
+ * Computes digests of what passes, in hex by the name of the algorithm, on other threads while the data is used, and
+ * checks a signature if one is claimed. Reads ahead of the consumer by some MiB, and hands the bytes on in large chunks
+ * that must not be changed. Throws `Invalid` for an algorithm that does not exist.
  */
 export function digests<A extends string>(
   algorithms: readonly A[],
-  pool: DigestPool = digestPool,
-): Tap<Readonly<Record<A, string>>> {
+  { pool = digestPool, claim }: { pool?: DigestPool; claim?: SignatureClaim | undefined } = {},
+): DigestTap<A> {
   const names = [...new Set(algorithms)];
   for (const name of names) {
     if (!isDigestAlgorithm(name)) {
@@ -43,9 +49,13 @@ export function digests<A extends string>(
     }
   }
   let values: readonly string[] | undefined;
+  const known = (): readonly string[] => {
+    if (values) return values;
+    throw new ServiceError('Internal', 'Digests are known only once the last byte has passed.');
+  };
   return {
     async *through(data: Bytes) {
-      const stream = new HashedStream(data, pool.begin(names.map(nativeName)));
+      const stream = new HashedStream(data, pool.begin([...names.map(nativeName), ...(claim ? [claim] : [])]));
       try {
         yield* stream.chunks();
         values = await stream.digests();
@@ -54,8 +64,9 @@ export function digests<A extends string>(
       }
     },
     result() {
-      if (!values) throw new ServiceError('Internal', 'Digests are known only once the last byte has passed.');
-      return Object.fromEntries(names.map((name, index) => [name, values![index]])) as Record<A, string>;
+      const found = known();
+      return Object.fromEntries(names.map((name, index) => [name, found[index]])) as Record<A, string>;
     },
+    signed: () => claim === undefined || known().at(-1) === 'valid',
   };
 }
