@@ -25,6 +25,8 @@ interface Place {
   readonly databaseUrl: string;
   /** Absent: ours runs as one process. */
   readonly transportUrl?: string;
+  /** Further options of the group [DEFAULT], of both services. */
+  readonly settings?: Readonly<Record<string, string>>;
   close(): Promise<unknown>;
 }
 
@@ -41,8 +43,12 @@ const places: readonly { name: string; make: (directory: string) => Promise<Plac
     },
   },
   {
-    name: 'SQLite',
-    make: async (directory) => ({ databaseUrl: `sqlite:///${directory}/glance.sqlite`, close: async () => undefined }),
+    name: 'SQLite, with encrypted locations',
+    make: async (directory) => ({
+      databaseUrl: `sqlite:///${directory}/glance.sqlite`,
+      settings: { metadata_encryption_key: '0123456789abcdef0123456789abcdef' },
+      close: async () => undefined,
+    }),
   },
 ];
 
@@ -102,7 +108,7 @@ describe.runIf(target === 'ours').each(places)('a database that Glance has made 
   beforeAll(async () => {
     mkdirSync(storeDirectory);
     place = await make(directory.path);
-    glance = debianGlance(place.databaseUrl, storeDirectory);
+    glance = debianGlance(place.databaseUrl, storeDirectory, place.settings);
     configFile = join(directory.path, 'ours.conf');
     await glance.manage('db_sync');
     await glance.serving(async (url) => {
@@ -165,7 +171,7 @@ describe.runIf(target === 'ours').each(places)('a database that Glance has made 
     run(join(root, 'bin/glance-manage'), ['--config-file', configFile, ...args], { failure: 'answer' });
 
   async function configure(port: number): Promise<void> {
-    const { databaseUrl, transportUrl } = place;
+    const { databaseUrl, transportUrl, settings = {} } = place;
     const lines = [
       '[DEFAULT]',
       `bind_host = 127.0.0.1`,
@@ -173,6 +179,7 @@ describe.runIf(target === 'ours').each(places)('a database that Glance has made 
       'workers = 1',
       'show_multiple_locations = true',
       ...(transportUrl === undefined ? [] : [`transport_url = ${transportUrl}`]),
+      ...Object.entries(settings).map(([name, value]) => `${name} = ${value}`),
       '[database]',
       `connection = ${databaseUrl}`,
       '[glance_store]',

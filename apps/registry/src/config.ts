@@ -50,6 +50,14 @@ export const registryOptions = declare('DEFAULT', {
     min: 0,
     help: 'Seconds that the data of a deleted image is kept with delayed_delete.',
   }),
+  metadata_encryption_key: text({
+    secret: true,
+    check: (key) =>
+      [16, 24, 32].includes(Buffer.byteLength(key)) ? undefined : 'a key of 16, 24 or 32 bytes in UTF-8, for AES',
+    help:
+      'Key that URLs of locations are encrypted with in the database. What was written before there was one is still ' +
+      'read; what was encrypted cannot be read without it.',
+  }),
   check_defined_properties: flag({
     default: false,
     ours: true,

@@ -21,7 +21,9 @@ import { type WaitingWork, waitingWorkOf } from './waiting-work.js';
 import type { DatabaseSettings, RegistrySettings } from './config.js';
 import { connect } from './database/connect.js';
 import type { ConnectionPool } from './database/database-metrics.js';
+import { LocationCipher } from './database/location-cipher.js';
 import { assertUsable } from './database/schema.js';
+import { assertReadable } from './images/location-rows.js';
 import { type NotificationSettings, silence } from './notifications/config.js';
 import { deliveryTo } from './notifications/delivery.js';
 import { Outbox } from './notifications/outbox.js';
@@ -59,7 +61,7 @@ export interface Registry {
 /**
  * Connects to the database, serves `IMAGES`, `MEMBERS`, `TASKS`, `SCRUBBING` and `METADEFS` on `broker`, and sends notifications. Changes
  * nothing in the schema: one that is missing or too old fails with `Conflict` and a message that names the command to
- * run.
+ * run. `Invalid` if locations are encrypted with another key than the one that is configured.
  */
 export async function startRegistry(
   settings: RegistryParts,
@@ -69,9 +71,10 @@ export async function startRegistry(
   const authorization = authorizationBy(settings.authorization, logger);
   const { userStorageQuota = 0, limits } = settings.quotas ?? {};
   const quotas = new ProjectQuotas(userStorageQuota, limits && new KeystoneLimits(limits));
-  const database = await connect(settings.database);
+  const database = await connect(settings.database, new LocationCipher(settings.registry.metadataEncryptionKey));
   try {
     await assertUsable(database);
+    await assertReadable(database);
     const notifications = settings.notifications ?? silence;
     const outbox = new Outbox(notifications);
     const application = await NestFactory.createApplicationContext(

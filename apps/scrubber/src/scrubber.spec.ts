@@ -61,6 +61,7 @@ describe('the scrubber', { timeout: 30_000 }, () => {
       imageSizeCap: 1024 ** 3,
       delayedDelete: false,
       scrubTime: 0,
+      metadataEncryptionKey: undefined,
       checkDefinedProperties: false,
       uploadLeaseTime: term,
       taskTimeToLive: 48,

@@ -87,6 +87,7 @@ export async function startService(changes: ServiceChanges = {}): Promise<TestSe
     imageSizeCap: 1_099_511_627_776,
     delayedDelete: false,
     scrubTime: 0,
+    metadataEncryptionKey: undefined,
     checkDefinedProperties: false,
     uploadLeaseTime: 60,
     taskTimeToLive: 48,

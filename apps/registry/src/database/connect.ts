@@ -13,6 +13,7 @@ import { mysqlDialect, sqliteDialect } from './dialect.js';
 import { entities } from './entities.js';
 import { SnakeCase } from './entities/columns.js';
 import { asServiceError, databaseFailure, DatabaseFailure } from './failure.js';
+import { LocationCipher } from './location-cipher.js';
 import { migrations, migrationsTable } from './migrations.js';
 
 type MysqlTarget = Extract<ConnectionTarget, { kind: 'mysql' }>;
@@ -30,23 +31,24 @@ const shared = {
 
 /**
  * Connects to the database of `[database] connection`, trying again as the settings say while it does not answer.
- * Changes nothing in it. Fails with `Invalid` for a wrong URL, `Unavailable` when the database stays away.
+ * Changes nothing in it. `cipher` is for the URLs of locations. Fails with `Invalid` for a wrong URL, `Unavailable` when the database stays away.
  */
-export async function connect(settings: DatabaseSettings): Promise<Database> {
+export async function connect(settings: DatabaseSettings, cipher = new LocationCipher()): Promise<Database> {
   if (!settings.connection) throw new ServiceError('Invalid', '[database] connection is not set.');
   const target = parseConnectionUrl(settings.connection);
-  if (target.kind === 'sqlite') return connectSqlite(target.path);
+  if (target.kind === 'sqlite') return connectSqlite(target.path, cipher);
   let pool: mysql.Pool | undefined;
   const source = new DataSource(mysqlOptions(target, settings, (made) => (pool = made)));
   await initialize(source, target, settings);
-  return new Database(mysqlDialect, source, source, () => stateOf(pool!));
+  return new Database(mysqlDialect, cipher, source, source, () => stateOf(pool!));
 }
 
-async function connectSqlite(path: string | null): Promise<Database> {
+async function connectSqlite(path: string | null, cipher: LocationCipher): Promise<Database> {
   const source = (): DataSource => new DataSource(sqliteOptions(path === null ? ':memory:' : resolve(path)));
   if (path !== null) await mkdir(dirname(resolve(path)), { recursive: true });
   const writer = await source().initialize().catch(unavailable);
-  return new Database(sqliteDialect, path === null ? writer : await source().initialize().catch(unavailable), writer);
+  const reader = path === null ? writer : await source().initialize().catch(unavailable);
+  return new Database(sqliteDialect, cipher, reader, writer);
 }
 
 const unavailable = (error: unknown): never => {

@@ -3,6 +3,7 @@ import type { DataSource } from 'typeorm';
 import type { ConnectionPool } from './database-metrics.js';
 import type { Dialect } from './dialect.js';
 import { asServiceError, databaseFailure, DatabaseFailure, type FailureKind } from './failure.js';
+import type { LocationCipher } from './location-cipher.js';
 import { Session, type SqlValue, type Statements } from './session.js';
 
 /** How often something is tried. A pool may hold several connections that died with the server; each costs one try. */
@@ -34,6 +35,7 @@ export class Database {
    */
   constructor(
     readonly dialect: Dialect,
+    readonly cipher: LocationCipher,
     readonly reader: DataSource,
     readonly writer: DataSource,
     /** Absent where there are no connections to run out of. */
@@ -66,7 +68,7 @@ export class Database {
   }
 
   async #session<T>(source: DataSource, work: (session: Session) => Promise<T>): Promise<T> {
-    const session = new Session(source, this.dialect);
+    const session = new Session(source, this.dialect, this.cipher);
     try {
       return await work(session);
     } finally {

@@ -3,12 +3,15 @@ import type { DataSource, QueryResult, QueryRunner } from 'typeorm';
 import { timedStatement } from './database-metrics.js';
 import type { Dialect } from './dialect.js';
 import { DatabaseFailure, databaseFailure } from './failure.js';
+import type { LocationCipher } from './location-cipher.js';
 
 export type SqlValue = string | number | null;
 
 /** SQL with `?` for its values. */
 export interface Statements {
   readonly dialect: Dialect;
+  /** What stands between URLs of locations and their column. */
+  readonly cipher: LocationCipher;
   rows<T>(sql: string, values?: readonly SqlValue[]): Promise<T[]>;
   /** How many rows matched. */
   run(sql: string, values?: readonly SqlValue[]): Promise<number>;
@@ -28,6 +31,7 @@ export class Session implements Statements {
   constructor(
     source: DataSource,
     readonly dialect: Dialect,
+    readonly cipher: LocationCipher,
   ) {
     this.#runner = source.createQueryRunner();
   }

@@ -7,7 +7,7 @@ import { abandonImports } from '../imports/import-rows.js';
 import type { Outbox } from '../notifications/outbox.js';
 import { findBuried, lockImage } from './find-image.js';
 import { childTables } from './image-writes.js';
-import { toLocation } from './image-rows.js';
+import { type LocationColumns, toLocation } from './location-rows.js';
 import { LocationRemovals } from './location-removals.js';
 import { forgetStatus, rememberStatus } from './restoration.js';
 import { leaseLost, type LeaseRow, type Leases } from './leases.js';
@@ -18,9 +18,7 @@ export interface DeletionSettings {
   readonly scrubTime: number;
 }
 
-interface WaitingRow {
-  readonly value: string;
-  readonly meta_data: string | null;
+interface WaitingRow extends LocationColumns {
   readonly size: number | null;
 }
 
@@ -174,7 +172,7 @@ export class Deletions {
     const rows = await this.database.rows<WaitingRow>(sql, [imageId]);
     const size = rows[0]?.size;
     return {
-      locations: rows.map((row) => toLocation(row.value, row.meta_data)),
+      locations: rows.map((row) => toLocation(row, this.database.cipher)),
       ...(typeof size === 'number' && { bytes: size * rows.length }),
     };
   }

@@ -7,7 +7,7 @@ import { type ImageRecord, selectList, toImage } from './image-rows.js';
 import { visible } from './visibility.js';
 
 /** Where images are read from: inside of a transaction, or what is committed. */
-export type Source = Pick<Statements, 'rows' | 'dialect'>;
+export type Source = Pick<Statements, 'rows' | 'dialect' | 'cipher'>;
 
 const [sqlite, mysql] = [sqliteDialect, mysqlDialect].map(
   (dialect) => `SELECT ${selectList(dialect)} FROM images i WHERE i.id = ? AND i.deleted = 0`,
@@ -18,13 +18,13 @@ const select = ({ dialect }: Source): string => (dialect.name === 'sqlite' ? sql
 /** The image, whoever asks; undefined if there is none or it is deleted. */
 export async function findImage(from: Source, id: string): Promise<Image | undefined> {
   const [row] = await from.rows<ImageRecord>(select(from), [id]);
-  return row && toImage(row);
+  return row && toImage(row, from.cipher);
 }
 
 /** The image as it is, or was before it was deleted; without locations. */
 export async function findBuried(from: Source, id: string): Promise<Image | undefined> {
   const [row] = await from.rows<ImageRecord>(`SELECT ${selectList(from.dialect)} FROM images i WHERE i.id = ?`, [id]);
-  return row && toImage(row);
+  return row && toImage(row, from.cipher);
 }
 
 /** The image, by one statement. `NotFound` also if the caller may not know of it. */
@@ -32,7 +32,7 @@ export async function findVisible(from: Source, rights: Rights, id: string): Pro
   const { sql, values } = visible(from.dialect, rights);
   const [row] = await from.rows<ImageRecord>(`${select(from)} AND ${sql}`, [id, ...values]);
   // MySQL also finds ids that differ by case.
-  const image = row?.id === id ? toImage(row) : undefined;
+  const image = row?.id === id ? toImage(row, from.cipher) : undefined;
   if (image && (await rights.allows('get_image', seenTarget(rights.caller, image)))) return image;
   throw new ServiceError('NotFound', `There is no image ${id}.`);
 }

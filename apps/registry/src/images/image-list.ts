@@ -56,7 +56,7 @@ export async function listImages(
     { from, sorts, limit: query.limit },
   );
   const sql = `SELECT ${selectList(dialect)} FROM (${page.sql}) page JOIN images i ON i.id = page.id ORDER BY ${order}`;
-  return (await database.rows<ImageRecord>(sql, page.values)).map(toImage);
+  return (await database.rows<ImageRecord>(sql, page.values)).map((row) => toImage(row, database.cipher));
 }
 
 /** The first ids of all that one of `alternatives` holds for: the first of each, and of these the first. */

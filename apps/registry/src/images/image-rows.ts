@@ -1,5 +1,7 @@
 import type { Image, ImageLocation, ImageStatus, Visibility } from '@glance/domain';
 import { type Dialect, wireTime } from '../database/dialect.js';
+import type { LocationCipher } from '../database/location-cipher.js';
+import { toLocation } from './location-rows.js';
 
 /** A row of `selectList`. */
 export interface ImageRecord {
@@ -47,7 +49,7 @@ export function selectList(dialect: Dialect): string {
   ].join(', ');
 }
 
-export function toImage(row: ImageRecord): Image {
+export function toImage(row: ImageRecord, cipher: LocationCipher): Image {
   return {
     id: row.id,
     name: row.name,
@@ -67,7 +69,7 @@ export function toImage(row: ImageRecord): Image {
     osHidden: row.os_hidden !== 0,
     properties: row.properties === null ? {} : (JSON.parse(row.properties) as Record<string, string | null>),
     tags: toTags(row.tags),
-    locations: toLocations(row.locations),
+    locations: toLocations(row.locations, cipher),
     createdAt: wireTime(row.created_at),
     updatedAt: wireTime(row.updated_at ?? row.created_at),
   };
@@ -85,12 +87,8 @@ interface LocationRecord {
 }
 
 /** In the order in which they were added: numbers as keys come in ascending order. */
-function toLocations(json: string | null): ImageLocation[] {
+function toLocations(json: string | null, cipher: LocationCipher): ImageLocation[] {
   if (json === null) return [];
   const records = Object.values(JSON.parse(json) as Readonly<Record<string, LocationRecord>>);
-  return records.map(({ url, metadata }) => toLocation(url, metadata));
-}
-
-export function toLocation(url: string, metadata: string | null): ImageLocation {
-  return { url, metadata: (JSON.parse(metadata ?? '{}') as Record<string, string> | null) ?? {} };
+  return records.map(({ url, metadata }) => toLocation({ value: url, meta_data: metadata }, cipher));
 }

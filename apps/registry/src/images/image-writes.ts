@@ -2,6 +2,7 @@ import { type Image, ServiceError } from '@glance/domain';
 import type { SqlValue, Statements } from '../database/session.js';
 import { isDuplicate } from '../database/failure.js';
 import { locationChanges } from './image-locations.js';
+import { activeLocations } from './location-rows.js';
 
 /** The columns of `images` that follow from an `Image`. */
 const values = (image: Image): Readonly<Record<string, SqlValue>> => ({
@@ -56,10 +57,12 @@ export async function saveImage(tx: Statements, before: Image, after: Image, now
 
 async function saveLocations(tx: Statements, before: Image, after: Image, time: string): Promise<void> {
   const { added, changed } = locationChanges(before, after);
+  const rows = changed.length > 0 ? await activeLocations(tx, after.id) : [];
   for (const { url, metadata } of changed) {
-    const sql =
-      'UPDATE image_locations SET meta_data = ?, updated_at = ? WHERE image_id = ? AND value = ? AND deleted = 0';
-    await tx.run(sql, [JSON.stringify(metadata), time, after.id, url]);
+    for (const { id } of rows.filter(({ location }) => location.url === url)) {
+      const sql = 'UPDATE image_locations SET meta_data = ?, updated_at = ? WHERE id = ?';
+      await tx.run(sql, [JSON.stringify(metadata), time, id]);
+    }
   }
   await insertLocations(tx, after.id, added, time);
 }
@@ -72,7 +75,7 @@ export async function insertLocations(
 ): Promise<void> {
   const rows = locations.map(({ url, metadata }) => ({
     image_id,
-    value: url,
+    value: tx.cipher.seal(url),
     meta_data: JSON.stringify(metadata),
     status: 'active',
     created_at: time,

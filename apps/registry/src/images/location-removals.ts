@@ -4,17 +4,11 @@ import type { Statements } from '../database/session.js';
 import { imageEvent } from '../notifications/events.js';
 import type { Outbox } from '../notifications/outbox.js';
 import { findImage } from './find-image.js';
-import { toLocation } from './image-rows.js';
 import type { LeaseRow, Leases } from './leases.js';
+import { activeLocations, type LocationColumns, type LocationRow, toLocation } from './location-rows.js';
 
 /** A location whose data is being erased; nobody sees it any more. */
 const removing = 'removing';
-
-interface LocationRow {
-  readonly id: number;
-  readonly value: string;
-  readonly meta_data: string | null;
-}
 
 /** Takes one of several locations away: the intent first, the bytes second, the facts last. */
 export class LocationRemovals {
@@ -32,10 +26,7 @@ export class LocationRemovals {
         `Locations can be removed from an image that is active; this is ${image.status}.`,
       );
     }
-    const sql =
-      "SELECT id, value, meta_data FROM image_locations WHERE image_id = ? AND deleted = 0 AND status = 'active' ORDER BY id";
-    const rows = await tx.rows<LocationRow>(sql, [image.id]);
-    const row = chosen(rows, which);
+    const row = chosen(await activeLocations(tx, image.id), which);
     const time = this.#now(tx);
     const hide = 'UPDATE image_locations SET status = ?, deleted = 1, deleted_at = ?, updated_at = ? WHERE id = ?';
     await tx.run(hide, [removing, time, time, row.id]);
@@ -48,7 +39,7 @@ export class LocationRemovals {
     } as const;
     const lease = await this.leases.grant(tx, work);
     await this.#tell(tx, image.id, context, time);
-    return { lease, locations: [toLocation(row.value, row.meta_data)] };
+    return { lease, locations: [row.location] };
   }
 
   async finish(tx: Statements, { token, store }: LeaseRow): Promise<void> {
@@ -71,9 +62,9 @@ export class LocationRemovals {
 
   /** Work of a lease that ran out. */
   async resumed({ token, image_id: imageId, store }: LeaseRow): Promise<DueWork> {
-    const sql = 'SELECT id, value, meta_data FROM image_locations WHERE id = ? AND status = ?';
-    const rows = await this.database.rows<LocationRow>(sql, [Number(store), removing]);
-    const locations = rows.map((row) => toLocation(row.value, row.meta_data));
+    const sql = 'SELECT value, meta_data FROM image_locations WHERE id = ? AND status = ?';
+    const rows = await this.database.rows<LocationColumns>(sql, [Number(store), removing]);
+    const locations = rows.map((row) => toLocation(row, this.database.cipher));
     return { kind: 'delete', imageId, locations, lease: { token, expiresIn: this.leases.term } };
   }
 
@@ -90,7 +81,7 @@ export class LocationRemovals {
 }
 
 function chosen(rows: readonly LocationRow[], which: number | string): LocationRow {
-  const byStore = (row: LocationRow): boolean => toLocation(row.value, row.meta_data).metadata['store'] === which;
+  const byStore = ({ location }: LocationRow): boolean => location.metadata['store'] === which;
   if (typeof which === 'string' && !rows.some(byStore)) {
     throw new ServiceError('NotFound', `The store "${which}" has no copy of this image.`);
   }

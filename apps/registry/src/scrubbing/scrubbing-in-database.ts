@@ -22,8 +22,8 @@ import { wireTime } from '../database/dialect.js';
 import type { SqlValue } from '../database/session.js';
 import { Deletions } from '../images/deletions.js';
 import { findImage, lockImage } from '../images/find-image.js';
-import { toLocation } from '../images/image-rows.js';
 import { leaseLost, Leases, type LeaseRow } from '../images/leases.js';
+import { activeLocations, type LocationColumns, toLocation } from '../images/location-rows.js';
 import { Uploads } from '../images/uploads.js';
 import { importRows } from '../imports/import-rows.js';
 import { imageEvent } from '../notifications/events.js';
@@ -33,11 +33,9 @@ import { pendingWork, stuckCondition } from './pending-work.js';
 import { RunRecords } from './run-records.js';
 import { unknownNames } from './unknown-names.js';
 
-interface LocatedRow {
+interface LocatedRow extends LocationColumns {
   readonly id: number;
   readonly image_id: string;
-  readonly value: string;
-  readonly meta_data: string | null;
   readonly size: number | null;
   readonly changed: string;
 }
@@ -86,7 +84,7 @@ export class ScrubbingInDatabase implements Scrubbing {
     return rows.map((row) => ({
       id: row.id,
       imageId: row.image_id,
-      location: toLocation(row.value, row.meta_data),
+      location: toLocation(row, this.database.cipher),
       bytes: row.size,
       since: wireTime(row.changed),
     }));
@@ -125,8 +123,7 @@ export class ScrubbingInDatabase implements Scrubbing {
   forgetLocation(imageId: string, id: number): Promise<boolean> {
     return this.database.transaction(async (tx) => {
       await lockImage(tx, imageId);
-      const sql = "SELECT id FROM image_locations WHERE image_id = ? AND deleted = 0 AND status = 'active'";
-      const rows = await tx.rows<{ id: number }>(sql, [imageId]);
+      const rows = await activeLocations(tx, imageId);
       if (rows.length <= 1 || !rows.some((row) => row.id === id)) return false;
       const time = tx.dialect.time(new Date(this.clock()));
       const forget =

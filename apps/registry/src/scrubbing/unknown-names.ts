@@ -4,6 +4,8 @@ import type { Source } from '../images/find-image.js';
 
 /** How many names may be asked about at a time. */
 const mostNames = 500;
+/** Locations that are looked at in one go: all that are encrypted are, and between two goes others have their turn. */
+const pageSize = 1000;
 
 /** A location that an image has, or that is still to be erased. */
 const located = "(deleted = 0 OR status IN ('pending_delete', 'removing'))";
@@ -51,18 +53,26 @@ export async function unknownNames(
 }
 
 async function withoutLocated(from: Source, names: readonly string[]): Promise<string[]> {
-  const condition = from.dialect.name === 'sqlite' ? unusualInSqlite : unusual;
   const likes = names.map(() => 'LOWER(value) LIKE ?').join(' OR ');
-  const rows = await from.rows<{ value: string }>(
-    `SELECT value FROM image_locations WHERE ${condition} AND (value NOT LIKE '%:%' OR ${likes})`,
-    names.map((name) => `%${name.toLowerCase()}%`),
-  );
-  if (rows.some(({ value }) => !value.includes(':'))) {
-    throw new ServiceError(
-      'Conflict',
-      'Locations in the database are encrypted: what in stores belongs to no image cannot be told.',
-    );
+  const sql =
+    `SELECT id, value FROM image_locations WHERE ${from.dialect.name === 'sqlite' ? unusualInSqlite : unusual} ` +
+    `AND (value NOT LIKE '%:%' OR ${likes}) AND id > ? ORDER BY id LIMIT ${pageSize}`;
+  const patterns = names.map((name) => `%${name.toLowerCase()}%`);
+  let left = [...names];
+  for (let page: { id: number; value: string }[] = [], after = 0; ; after = page.at(-1)!.id) {
+    page = await from.rows(sql, [...patterns, after]);
+    const urls = page.map(({ value }) => from.cipher.open(value).toLowerCase());
+    if (!urls.every(isUrl)) throw unreadable();
+    left = left.filter((name) => !urls.some((url) => url.includes(name.toLowerCase())));
+    if (page.length < pageSize) return left;
   }
-  const urls = rows.map(({ value }) => value.toLowerCase());
-  return names.filter((name) => !urls.some((url) => url.includes(name.toLowerCase())));
 }
+
+const isUrl = (text: string): boolean => text.includes(':');
+
+const unreadable = (): ServiceError =>
+  new ServiceError(
+    'Conflict',
+    'Locations in the database are encrypted with a key that is not [DEFAULT] metadata_encryption_key: what in stores ' +
+      'belongs to no image cannot be told.',
+  );

@@ -2,6 +2,7 @@ import type { Caller, Image, Images, NewImage, StoredData } from '@glance/domain
 import type { RegistrySettings } from '../config.js';
 import { connect } from '../database/connect.js';
 import type { Database } from '../database/database.js';
+import type { LocationCipher } from '../database/location-cipher.js';
 import { syncDatabase } from '../database/schema.js';
 import { ImagesInDatabase } from '../images/images-in-database.js';
 import { TasksInDatabase } from '../imports/tasks-in-database.js';
@@ -18,6 +19,7 @@ export const registrySettings: RegistrySettings = {
   imageSizeCap: 1_099_511_627_776,
   delayedDelete: false,
   scrubTime: 0,
+  metadataEncryptionKey: undefined,
   checkDefinedProperties: false,
   uploadLeaseTime: 60,
   taskTimeToLive: 48,
@@ -65,13 +67,13 @@ export class TestRegistry {
     return new MembersInDatabase(this.database, { ...registrySettings, ...settings }, () => this.now, outbox);
   }
 
-  scrubbing(settings: Partial<RegistrySettings> = {}): ScrubbingInDatabase {
-    return new ScrubbingInDatabase(this.database, { ...registrySettings, ...settings }, () => this.now);
+  scrubbing(settings: Partial<RegistrySettings> = {}, database = this.database): ScrubbingInDatabase {
+    return new ScrubbingInDatabase(database, { ...registrySettings, ...settings }, () => this.now);
   }
 
   /** As another process would. */
-  async connectAgain(): Promise<Database> {
-    const database = await connect(this.place.settings);
+  async connectAgain(cipher?: LocationCipher): Promise<Database> {
+    const database = await connect(this.place.settings, cipher);
     this.#databases.push(database);
     return database;
   }
