@@ -17,6 +17,8 @@ const rules: Readonly<Record<string, Rule>> = {
   // What an image is: no I/O, no framework.
   'libs/domain': { may: [], packages: [], node: false },
   'libs/config': { may: [], packages: [] },
+  // All glue to OpenTelemetry.
+  'libs/tracing': { may: ['domain', 'config'], packages: [/^@opentelemetry\//] },
   // A language and a table of rules; reading files and asking servers is the registry's.
   'libs/policy': { may: [], packages: [], node: false },
   // Who a token is, and what a project may use: both the api and the registry ask.
@@ -25,23 +27,26 @@ const rules: Readonly<Record<string, Rule>> = {
   'libs/node-rados': { may: [], packages: [/^koffi$/] },
   'libs/format': { may: ['domain', 'store'], packages: [] },
   // Each driver may bring the SDK of what it talks to, and nothing else may.
-  'libs/store': { may: ['domain', 'config', 'node-rados'], packages: [/^@aws-sdk\/client-s3$/, metrics] },
+  'libs/store': { may: ['domain', 'config', 'node-rados', 'tracing'], packages: [/^@aws-sdk\/client-s3$/, metrics] },
   // All Nest and AMQP glue.
-  'libs/rpc': { may: ['domain', 'config'], packages: [nest, /^@nestjs\/microservices$/, /^amqplib$/, metrics] },
+  'libs/rpc': {
+    may: ['domain', 'config', 'tracing'],
+    packages: [nest, /^@nestjs\/microservices$/, /^amqplib$/, metrics],
+  },
   // The only one that knows SQL.
   'apps/registry': {
-    may: ['domain', 'config', 'keystone', 'policy', 'rpc'],
+    may: ['domain', 'config', 'keystone', 'policy', 'rpc', 'tracing'],
     packages: [nest, /^typeorm$/, /^mysql2/, /^better-sqlite3$/, /^yaml$/, metrics],
   },
-  'apps/scrubber': { may: ['domain', 'config', 'rpc', 'store'], packages: [nest, metrics] },
+  'apps/scrubber': { may: ['domain', 'config', 'rpc', 'store', 'tracing'], packages: [nest, metrics] },
   // The only one that knows HTTP.
   'apps/api': {
-    may: ['domain', 'config', 'keystone', 'rpc', 'store', 'format'],
+    may: ['domain', 'config', 'keystone', 'rpc', 'store', 'format', 'tracing'],
     packages: [nest, /^@nestjs\/platform-fastify$/, /^fastify$/, /^yauzl$/, metrics],
   },
   // The programs: the only place where the apps meet.
   'apps/glance': {
-    may: ['domain', 'config', 'rpc', 'store', 'api', 'registry', 'scrubber'],
+    may: ['domain', 'config', 'rpc', 'store', 'tracing', 'api', 'registry', 'scrubber'],
     packages: [/^sonic-boom$/, metrics],
   },
 };

@@ -17,6 +17,7 @@ const renderings: readonly Rendering[] = [
   ['the production overlay', () => kustomized('overlays/production')],
   ['the chart', () => templated()],
   ['the chart with production values', () => templated(...production)],
+  ['the chart with traces', () => templated('--set', 'tracing.collector=collector.monitoring.svc:4318')],
 ];
 
 const of = <T>(manifests: readonly Manifest[], kind: string): T[] =>
@@ -226,6 +227,13 @@ describe('the manifests', () => {
     ]);
   });
 
+  it('let traces out where there is a collector', () => {
+    const collector = templated('--set', 'tracing.collector=collector.monitoring.svc:4318');
+    expect(JSON.stringify(collector)).toContain('connection_string = otlp://collector.monitoring.svc:4318');
+    const policy = collector.find(({ metadata }) => metadata.name === 'glance-tracing');
+    expect(policy).toHaveProperty('spec.egress', [{ ports: [{ port: 4318 }] }]);
+  });
+
   it('contract the schema only when an operator asks for it', async () => {
     const contract = kustomized('contract');
     expect(await schemaProblems(contract)).toEqual([]);
@@ -256,6 +264,7 @@ describe('the manifests', () => {
   it.each([
     ['api.replicas=many', /replicas.*want integer/],
     ['api.replica=3', /replica/],
+    ['tracing.collector=http://collector', /collector/],
     ['image.pullPolicy=Sometimes', /pullPolicy/],
     ['config.shutdownNotice=2', /shutdownNotice/],
     ['files.enabled=false', /Images have no place/],

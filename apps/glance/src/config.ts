@@ -12,6 +12,7 @@ import {
   taskOptions,
 } from '@glance/registry';
 import { ignoredMessagingOptions, messagingOptions, rabbitOptions } from '@glance/rpc';
+import { tracingOptions } from '@glance/tracing';
 import { daemonOptions, orphanOptions, scrubberOptions } from '@glance/scrubber';
 import { adminOptions } from './admin-port.js';
 import { stagingDeclarations } from './staging.js';
@@ -49,6 +50,7 @@ export const registryDeclarations: readonly Declaration[] = [
 /** Every option of every program, for the sample file and the reference page. */
 export const declarations: readonly Declaration[] = [
   logOptions,
+  tracingOptions,
   processOptions,
   adminOptions,
   ...apiDeclarations,

@@ -11,8 +11,10 @@ import {
   type Program,
 } from '@glance/config';
 import { isServiceError } from '@glance/domain';
+import { startTracing, tracingOptions } from '@glance/tracing';
 import { type Log, openLog } from './log.js';
 import { describeProcess } from './metrics/exposition.js';
+import { version } from './version.js';
 import { workerVariable } from './workers.js';
 
 export interface Context {
@@ -43,7 +45,7 @@ export async function runProgram(
   body: (context: Context) => Promise<Running | number>,
   { more, warn = false }: ProgramOptions = {},
 ): Promise<void> {
-  const own = { ...program, declarations: [logOptions, ...program.declarations] };
+  const own = { ...program, declarations: [logOptions, tracingOptions, ...program.declarations] };
   const commandLine = parseCommandLine(own, process.argv.slice(2));
   if ('exitCode' in commandLine) {
     (commandLine.exitCode === 0 ? process.stdout : process.stderr).write(commandLine.output);
@@ -57,10 +59,22 @@ export async function runProgram(
     process.on('SIGHUP', () => void reload(log, read));
     if (warn) for (const warning of config.warnings) log.warn(warning);
     describeProcess(program.name, process.env[workerVariable]);
-    try {
-      await live(log, () => body({ config, commandLine, log }));
-    } finally {
+    const options = config.read(tracingOptions);
+    const tracing = await startTracing({
+      options,
+      environment: process.env,
+      program: program.name,
+      version,
+      logger: log,
+    });
+    const finish = async (): Promise<void> => {
+      await tracing?.stop();
       log.flush();
+    };
+    try {
+      await live(log, () => body({ config, commandLine, log }), finish);
+    } finally {
+      await finish();
     }
   } catch (error) {
     process.stderr.write(`${program.name}: ${reason(error)}\n`);
@@ -99,7 +113,7 @@ function logSettings(name: string, config: Config) {
   };
 }
 
-async function live(log: Log, body: () => Promise<Running | number>): Promise<void> {
+async function live(log: Log, body: () => Promise<Running | number>, finish: () => Promise<void>): Promise<void> {
   for (const event of ['uncaughtException', 'unhandledRejection']) {
     process.on(event, (error: unknown) => {
       log.error('A defect ends this process.', { error });
@@ -123,6 +137,6 @@ async function live(log: Log, body: () => Promise<Running | number>): Promise<vo
   log.info(`Stopping on ${await stopped.promise}.`);
   await result.stop();
   log.info('Stopped.');
-  log.flush();
+  await finish();
   process.exit(0);
 }

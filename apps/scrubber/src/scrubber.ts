@@ -1,4 +1,5 @@
 import type { RunReport, Scrubbing } from '@glance/domain';
+import { inOwnTrace } from '@glance/tracing';
 import { Gauge } from 'prom-client';
 import type { Applier } from './applier.js';
 import { type FinishParts, finishWork } from './finish-work.js';
@@ -46,7 +47,11 @@ export class Scrubber {
   constructor(private readonly parts: ScrubberParts) {}
 
   /** Does all the work that is due now, and says what came of it. Stops early, at a border, when `signal` fires. */
-  async run(signal: AbortSignal): Promise<ScrubReport> {
+  run(signal: AbortSignal): Promise<ScrubReport> {
+    return inOwnTrace({ name: 'scrub', kind: 'internal' }, () => this.round(signal));
+  }
+
+  private async round(signal: AbortSignal): Promise<ScrubReport> {
     const { images, registry, logger, poolSize, scope } = this.parts;
     const log = new RunLog(registry, 'run', logger);
     try {

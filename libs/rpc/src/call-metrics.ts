@@ -1,4 +1,5 @@
 import { isServiceError } from '@glance/domain';
+import { beginSpan } from '@glance/tracing';
 import { Histogram } from 'prom-client';
 
 const labelNames = ['rpc_service', 'rpc_method', 'error_type'] as const;
@@ -23,26 +24,27 @@ export interface CallName {
   readonly method: string;
 }
 
-/** Times a call where it is made. */
-export const timedCall = <T>(call: CallName, work: () => Promise<T>): Promise<T> => timed(made, call, work);
+const ends = { client: made, server: served } as const;
 
-/** Times a call where it is executed. */
-export const timedExecution = <T>(call: CallName, work: () => Promise<T>): Promise<T> => timed(served, call, work);
+/** Times a call where it is made, which is a step of the current trace. */
+export const timedCall = <T>(call: CallName, work: () => Promise<T>): Promise<T> => timed('client', call, work);
 
-async function timed<T>(
-  histogram: Histogram<(typeof labelNames)[number]>,
-  { contract, method }: CallName,
-  work: () => Promise<T>,
-): Promise<T> {
+/** The same where it is executed. */
+export const timedExecution = <T>(call: CallName, work: () => Promise<T>): Promise<T> => timed('server', call, work);
+
+async function timed<T>(kind: keyof typeof ends, { contract, method }: CallName, work: () => Promise<T>): Promise<T> {
   const began = performance.now();
+  const attributes = { 'rpc.service': contract, 'rpc.method': method };
+  const span = beginSpan({ name: `${contract}/${method}`, kind, attributes });
   let error_type = '';
   try {
-    return await work();
+    return await span.within(work);
   } catch (error) {
     error_type = isServiceError(error) ? error.code : 'Internal';
     throw error;
   } finally {
     const labels = { rpc_service: contract, rpc_method: method, error_type };
-    histogram.observe(labels, (performance.now() - began) / 1000);
+    ends[kind].observe(labels, (performance.now() - began) / 1000);
+    span.end({ error: error_type });
   }
 }

@@ -4,7 +4,7 @@ import type { Logger } from '@glance/domain';
 import { atMost } from './at-most.js';
 import type { RabbitSettings } from './config.js';
 import type { Connection, Tenant } from './connection.js';
-import { inRequest, requestOf } from './request-context.js';
+import { inRequestOf } from './request-context.js';
 import type { Service } from './service.js';
 import { decodeCall, encodeError, encodeResult, queueOf, unavailable } from './wire.js';
 
@@ -142,8 +142,7 @@ export class RabbitServer implements Tenant {
       return;
     }
     this.#running += 1;
-    const request = requestOf(message.properties.headers);
-    void inRequest(request, () => this.#answer(service, type, message)).then((content) => {
+    void inRequestOf(message.properties.headers, () => this.#answer(service, type, message)).then((content) => {
       reply(channel, message, content);
       this.#running -= 1;
       if (this.#closing && this.#running === 0) this.#drained.resolve();

@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { inTrace, traceHeaders } from '@glance/tracing';
 
 /** Whose request this process works on at this point, for every line of the log. */
 export interface RequestContext {
@@ -22,17 +23,23 @@ export function inRequest<T>(context: RequestContext | undefined, work: () => T)
 
 const headers = { requestId: 'x-openstack-request-id', globalRequestId: 'x-openstack-global-request-id' } as const;
 
-/** The headers by which a message takes the current request along. */
+/** The headers by which a message takes the current request and its trace along. */
 export function requestHeaders(): Readonly<Record<string, string>> {
   const { requestId, globalRequestId } = currentRequest() ?? {};
   return {
+    ...traceHeaders(),
     ...(requestId !== undefined && { [headers.requestId]: requestId }),
     ...(globalRequestId !== undefined && { [headers.globalRequestId]: globalRequestId }),
   };
 }
 
-/** The request that came with a message; undefined for one that has none. */
-export function requestOf(given: Readonly<Record<string, unknown>> | undefined): RequestContext | undefined {
+/** Everything that `work` does and waits for is for the request that came with a message, and of its trace. */
+export function inRequestOf<T>(given: Readonly<Record<string, unknown>> | undefined, work: () => T): T {
+  return inTrace(given, () => inRequest(requestOf(given), work));
+}
+
+/** Undefined for a message that has none. */
+function requestOf(given: Readonly<Record<string, unknown>> | undefined): RequestContext | undefined {
   const [requestId, globalRequestId] = [given?.[headers.requestId], given?.[headers.globalRequestId]];
   if (typeof requestId !== 'string') return undefined;
   return { requestId, ...(typeof globalRequestId === 'string' && { globalRequestId }) };

@@ -1,4 +1,5 @@
 import { isServiceError } from '@glance/domain';
+import { beginSpan, type Span } from '@glance/tracing';
 import { Counter, Gauge, Histogram } from 'prom-client';
 import type { Bytes } from './bytes.js';
 
@@ -31,13 +32,14 @@ const bytes = new Counter({
   labelNames: ['store', 'direction'],
 });
 
-/** What Prometheus is told of one store, by its name. */
+/** What Prometheus is told of one store, by its name, and what traces have of it. */
 export class StoreMetrics {
   constructor(private readonly store: string) {}
 
   /** Times what moves no data. */
   async operation<T>(operation: Operation, work: Promise<T>): Promise<T> {
     const began = performance.now();
+    const span = this.#span(operation);
     let error_type = '';
     try {
       return await work;
@@ -46,6 +48,7 @@ export class StoreMetrics {
       throw error;
     } finally {
       operations.observe({ store: this.store, operation, error_type }, seconds(began));
+      span.end({ error: error_type });
     }
   }
 
@@ -88,11 +91,17 @@ export class StoreMetrics {
   #begin(direction: Direction): (error_type: string) => void {
     const labels = { store: this.store, direction };
     const began = performance.now();
+    const span = this.#span(`transfer.${direction}`);
     active.inc(labels);
     return (error_type) => {
       active.dec(labels);
       transfers.observe({ ...labels, error_type }, seconds(began));
+      span.end({ error: error_type });
     };
+  }
+
+  #span(step: string): Span {
+    return beginSpan({ name: `store ${step}`, kind: 'client', attributes: { 'glance.store': this.store } });
   }
 }
 

@@ -3,7 +3,7 @@ import { currentRequest, inRequest } from '@glance/rpc';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Identity } from '../identity/identity.js';
 import { hasBody } from './has-body.js';
-import { requestMeter } from './http-metrics.js';
+import { type RequestMeter, requestMeter } from './http-metrics.js';
 import { refuseBody } from './json-body.js';
 import { checkRequestId, requestContext } from './request-id.js';
 import type { Traffic } from './traffic.js';
@@ -37,10 +37,17 @@ export function everyRequest(fastify: FastifyInstance, parts: EveryRequestParts)
   fastify.decorateRequest('caller');
   // A hook and not a guard: it also stands before paths and methods that nobody serves.
   fastify.addHook('onRequest', (request, reply, done) => {
-    inRequest(requestContext(request), () => admitted(request, reply, done));
+    const context = requestContext(request);
+    const meter = requestMeter(request, context);
+    meter.within(() => inRequest(context, () => admitted(request, reply, meter, done)));
   });
-  function admitted(request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void {
-    watch(request, reply, parts);
+  function admitted(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    meter: RequestMeter,
+    done: (error?: Error) => void,
+  ): void {
+    watch(request, reply, meter, parts);
     cors(request, reply);
     if (!keepAlive || traffic.leaving) reply.raw.shouldKeepAlive = false;
     const api = request.url.startsWith('/v2/');
@@ -74,16 +81,20 @@ async function admit(request: FastifyRequest, caller: Caller | Promise<Caller> |
   if (unwanted) await refuseBody(request);
 }
 
-function watch(request: FastifyRequest, reply: FastifyReply, { traffic, logger }: EveryRequestParts): void {
+function watch(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  meter: RequestMeter,
+  { traffic, logger }: EveryRequestParts,
+): void {
   const began = performance.now();
   const context = currentRequest();
-  const answered = requestMeter(request);
   traffic.opened(reply.raw, request.raw.socket);
   reply.raw.once('close', () => {
     traffic.closed();
     const { statusCode: status, writableFinished: complete } = reply.raw;
     const milliseconds = performance.now() - began;
-    answered({ status, complete, milliseconds });
+    meter.answered({ status, complete, milliseconds });
     const line = `${request.method} ${request.originalUrl} ${status}${complete ? '' : ' (client gone)'}`;
     const fields = { requestId: request.id, milliseconds: Math.round(milliseconds) };
     // The event comes from the socket, which knows of no request.

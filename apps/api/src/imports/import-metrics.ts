@@ -1,4 +1,5 @@
-import { importMethods, type TaskMethod } from '@glance/domain';
+import { type ClaimedTask, importMethods, type TaskMethod } from '@glance/domain';
+import { inOwnTrace } from '@glance/tracing';
 import { Gauge, Histogram } from 'prom-client';
 
 /** `left`: somebody else has it now, or will claim it. */
@@ -24,12 +25,20 @@ export const importSlots = new Gauge({
   help: 'Imports that this process takes on at the same time at most.',
 });
 
-/** Times an import, and counts it while it is under way. */
-export async function timedImport(method: TaskMethod, work: () => Promise<ImportOutcome>): Promise<void> {
+/** Times an import, which is a trace of its own, and counts it while it is under way. */
+export async function timedImport(
+  { id, method, imageId, requestId }: ClaimedTask,
+  work: () => Promise<ImportOutcome>,
+): Promise<void> {
   const end = durations.startTimer({ method });
+  const attributes = {
+    'glance.task.id': id,
+    'glance.image.id': imageId,
+    ...(requestId !== undefined && { 'glance.request_id': requestId }),
+  };
   active.inc();
   try {
-    end({ outcome: await work() });
+    end({ outcome: await inOwnTrace({ name: `import ${method}`, kind: 'internal', attributes }, work) });
   } finally {
     active.dec();
   }

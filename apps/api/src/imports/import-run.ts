@@ -54,7 +54,7 @@ export class ImportRun {
   }
 
   end(): Promise<void> {
-    return timedImport(this.task.method, () => this.outcome());
+    return timedImport(this.task, () => this.outcome());
   }
 
   private async outcome(): Promise<ImportOutcome> {

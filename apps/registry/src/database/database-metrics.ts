@@ -1,4 +1,6 @@
+import { beginSpan } from '@glance/tracing';
 import { Histogram } from 'prom-client';
+import type { Dialect } from './dialect.js';
 import { DatabaseFailure } from './failure.js';
 
 const durations = new Histogram({
@@ -10,17 +12,21 @@ const durations = new Histogram({
 
 const known = new Set(['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'START', 'BEGIN', 'COMMIT', 'ROLLBACK']);
 
-/** Times a statement. */
-export async function timedStatement<T>(sql: string, work: () => Promise<T>): Promise<T> {
+/** Times a statement, which is a step of the current trace. Its text has `?` for what users have written. */
+export async function timedStatement<T>(sql: string, system: Dialect['name'], work: () => Promise<T>): Promise<T> {
   const began = performance.now();
+  const operation = operationOf(sql);
+  const attributes = { 'db.system.name': system, 'db.operation.name': operation, 'db.query.text': sql };
+  const span = beginSpan({ name: operation, kind: 'client', attributes });
   let error_type = '';
   try {
-    return await work();
+    return await span.within(work);
   } catch (error) {
     error_type = error instanceof DatabaseFailure ? error.kind : 'other';
     throw error;
   } finally {
-    durations.observe({ db_operation_name: operationOf(sql), error_type }, (performance.now() - began) / 1000);
+    durations.observe({ db_operation_name: operation, error_type }, (performance.now() - began) / 1000);
+    span.end({ error: error_type });
   }
 }
 

@@ -66,7 +66,7 @@ export class Session implements Statements {
   }
 
   #query(sql: string, values: readonly SqlValue[] = []): Promise<QueryResult> {
-    return timedStatement(sql, () => this.#answer(sql, values));
+    return timedStatement(sql, this.dialect.name, () => this.#answer(sql, values));
   }
 
   async #answer(sql: string, values: readonly SqlValue[]): Promise<QueryResult> {

@@ -12,6 +12,12 @@ flavor = keystone
 
 [oslo_middleware]
 enable_proxy_headers_parsing = True
+{{- with .Values.tracing.collector }}
+
+[profiler]
+enabled = True
+connection_string = otlp://{{ . }}
+{{- end }}
 {{- range $group, $options := .Values.config.groups }}
 
 [{{ $group }}]

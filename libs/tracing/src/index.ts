@@ -1,0 +1,3 @@
+export { beginSpan, beginTrace, inOwnTrace, inTrace, type Span, traceHeaders } from './span.js';
+export { startTracing, type Tracing } from './start-tracing.js';
+export { tracingOptions } from './tracing-options.js';
