@@ -94,6 +94,8 @@ function serverOptions(directory: string, port: number, socket: string, initFile
   return [
     '--no-defaults',
     `--datadir=${join(directory, 'data')}`,
+    // A server that starts removes the temporary tables it finds there: those of the others.
+    `--tmpdir=${directory}`,
     '--user=root',
     '--bind-address=127.0.0.1',
     `--port=${port}`,

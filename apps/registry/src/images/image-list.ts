@@ -50,16 +50,20 @@ export async function listImages(
   ];
   if (query.marker !== undefined) common.push(after(sorts, await readMarker(database, rights, sorts, query.marker)));
   if (query.limit === 0) return [];
-  const order = sorts.map(({ key, direction }) => `i.${columns[key]} ${direction}`).join(', ');
   const page = union(
     listed(dialect, rights, query).map((shown) => both(shown, ...common)),
     { from, sorts, limit: query.limit },
   );
-  const sql = `SELECT ${selectList(dialect)} FROM (${page.sql}) page JOIN images i ON i.id = page.id ORDER BY ${order}`;
-  return (await database.rows<ImageRecord>(sql, page.values)).map((row) => toImage(row, database.cipher));
+  const sql = `SELECT page.place, ${selectList(dialect)} FROM (${page.sql}) page JOIN images i ON i.id = page.id`;
+  const rows = await database.rows<ImageRecord & { place: number }>(sql, page.values);
+  // Sorting whole images in the database would take a temporary table on disk.
+  return rows.sort((a, b) => a.place - b.place).map((row) => toImage(row, database.cipher));
 }
 
-/** The first ids of all that one of `alternatives` holds for: the first of each, and of these the first. */
+/**
+ * The first ids of all that one of `alternatives` holds for: the first of each, and of these the first; with the place
+ * of each.
+ */
 function union(
   alternatives: readonly Condition[],
   { from, sorts, limit }: { readonly from: Condition; readonly sorts: readonly Sort[]; readonly limit: number },
@@ -70,9 +74,8 @@ function union(
     sql: `SELECT i.id AS id, ${keys} FROM ${from.sql} WHERE ${sql} ORDER BY ${order} LIMIT ?`,
     values: [...from.values, ...values, limit],
   }));
-  if (pages.length === 1) return pages[0]!;
   const all = pages.map(({ sql }, index) => `SELECT * FROM (${sql}) p${index}`).join(' UNION ');
-  const sql = `SELECT id FROM (${all}) u ORDER BY ${order} LIMIT ?`;
+  const sql = `SELECT id, ROW_NUMBER() OVER (ORDER BY ${order}) AS place FROM (${all}) u ORDER BY place LIMIT ?`;
   return { sql, values: [...pages.flatMap(({ values }) => values), limit] };
 }
 
