@@ -27,7 +27,10 @@ const rules: Readonly<Record<string, Rule>> = {
   'libs/node-rados': { may: [], packages: [/^koffi$/] },
   'libs/format': { may: ['domain', 'store'], packages: [] },
   // Each driver may bring the SDK of what it talks to, and nothing else may.
-  'libs/store': { may: ['domain', 'config', 'node-rados', 'tracing'], packages: [/^@aws-sdk\/client-s3$/, metrics] },
+  'libs/store': {
+    may: ['domain', 'config', 'node-rados', 'tracing'],
+    packages: [/^@aws-sdk\/client-s3$/, /^@rgrove\/parse-xml$/, metrics],
+  },
   // All Nest and AMQP glue.
   'libs/rpc': {
     may: ['domain', 'config', 'tracing'],

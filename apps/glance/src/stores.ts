@@ -41,7 +41,7 @@ export const namedStoreOptions = declare('glance_store', {
 });
 
 /** Kinds that Glance has and this version does not: files that name one still load. */
-const planned = new Set(['cinder', 'vmware']);
+const planned = new Set(['cinder']);
 
 /** Kinds that Glance once had: files that name one must be changed, for their images cannot be reached. */
 const gone: Readonly<Record<string, string>> = {
@@ -68,11 +68,13 @@ interface Plans {
   readonly missing: readonly string[];
 }
 
-/** Glance: files written before Ocata name classes, `glance.store.filesystem.Store`; others say `filesystem`. */
+/** Glance: files written before Ocata name classes, `glance.store.filesystem.Store`; others say `filesystem` or `vmware_datastore`. */
 function kindOf(name: string): string {
   const kind = /^glance(?:_store)?\.(?:store|_drivers)\.(\w+)\.Store$/.exec(name)?.[1] ?? name;
-  return kind === 'filesystem' ? 'file' : kind;
+  return aliases[kind] ?? kind;
 }
+
+const aliases: Readonly<Record<string, string>> = { filesystem: 'file', vmware_datastore: 'vmware' };
 
 function plan(config: Config): Plans {
   const { enabledBackends } = config.read(backendOptions);
@@ -156,23 +158,27 @@ export async function configuredStores(config: Config, logger: Logger): Promise<
   for (const kind of missing) logger.warn(`Stores of the kind ${kind} are not in this version and left out.`);
   const apart: { id: string; place: string }[] = [];
   const configured = await Promise.all(
-    plans.map(async ({ id, kind, place }): Promise<ConfiguredStore> => {
+    plans.map(async ({ id, kind, place }): Promise<ConfiguredStore[]> => {
       const driver: StoreDriverModule = await drivers[kind]();
       const settings: Readonly<Record<string, unknown>> = config.read(driver.options, place);
       apart.push({ id, place: JSON.stringify([kind, ...places.map((name) => settings[name])]) });
-      const store = new Store(driver.create(settings), { name: id });
+      let store: Store;
+      try {
+        store = new Store(driver.create(settings), { name: id });
+      } catch (error) {
+        // Glance: files of its earlier versions list every kind in `stores`, whether or not there is such a store.
+        if (named || id === defaultId || !isServiceError(error)) throw error;
+        logger.warn(`The store ${id} is left out: ${error.message}`);
+        return [];
+      }
       const { storeDescription: description, weight } = config.read(namedStoreOptions, place);
-      return {
-        id,
-        schemes: driver.schemes,
-        store,
-        details: { type: kind, properties: driver.properties(settings) },
-        ...(named && { weight, ...(description !== undefined && { description }) }),
-      };
+      const details = { type: kind, properties: driver.properties(settings) };
+      const facts = named && { weight, ...(description !== undefined && { description }) };
+      return [{ id, schemes: driver.schemes, store, details, ...facts }];
     }),
   );
   assertApart(apart);
-  return new Stores(configured, { defaultId, named });
+  return new Stores(configured.flat(), { defaultId, named });
 }
 
 /** Two stores in one place would each take the other's copy of an image for what a dead process has left. */
@@ -195,6 +201,9 @@ const places = [
   'swiftStoreConfigFile',
   'defaultSwiftReference',
   'swiftStoreContainer',
+  'vmwareServerHost',
+  'vmwareDatastores',
+  'vmwareStoreImageDir',
 ];
 
 /** Opens one store of files, in `directory`, for the launcher. */

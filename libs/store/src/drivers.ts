@@ -7,6 +7,7 @@ export const drivers = {
   rbd: () => import('./drivers/rbd.js'),
   s3: () => import('./drivers/s3.js'),
   swift: () => import('./drivers/swift.js'),
+  vmware: () => import('./drivers/vmware.js'),
 } satisfies Record<string, () => Promise<StoreDriverModule>>;
 
 /** The settings of a store of files in one directory of this machine, which is none of the configured ones. */

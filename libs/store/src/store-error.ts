@@ -24,3 +24,13 @@ export function storeError(error: unknown): ServiceError {
   const [known, message] = systemErrors[code] ?? ['StoreUnavailable', `The store does not work (${code}).`];
   return new ServiceError(known, message, {}, options);
 }
+
+/** Nothing, where a store says that there is nothing. */
+export async function ignoringMissing<T>(work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    if (isServiceError(error, 'DataNotFound')) return undefined;
+    throw error;
+  }
+}

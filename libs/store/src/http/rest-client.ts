@@ -25,13 +25,17 @@ export interface RestClientSettings {
   readonly tls?: Pick<ConnectionOptions, 'ca' | 'rejectUnauthorized'>;
 }
 
+type Agents = Readonly<Record<'http:' | 'https:', http.Agent>>;
+
 /** Characters of an answer that are read. */
 const mostText = 4 * 1024 * 1024;
 
 /** Asks servers that the configuration names. Every answer is one, whatever its status; who hears none gets an error. */
 export class RestClient {
   readonly #settings: RestClientSettings;
-  readonly #agents = { 'http:': new http.Agent({ keepAlive: true }), 'https:': new https.Agent({ keepAlive: true }) };
+  readonly #kept = { 'http:': new http.Agent({ keepAlive: true }), 'https:': new https.Agent({ keepAlive: true }) };
+  /** For connections that serve one request; those of TLS know the server from earlier ones. */
+  readonly #own = { 'http:': new http.Agent(), 'https:': new https.Agent() };
 
   constructor(settings: RestClientSettings) {
     this.#settings = settings;
@@ -42,7 +46,7 @@ export class RestClient {
   }
 
   close(): void {
-    for (const agent of Object.values(this.#agents)) agent.destroy();
+    for (const agents of [this.#kept, this.#own]) for (const agent of Object.values(agents)) agent.destroy();
   }
 
   /** The answer as text. */
@@ -53,7 +57,7 @@ export class RestClient {
   /** The answer, whose body is the caller's to read or to destroy. */
   async open({ body, ...request }: RestRequest & { readonly body?: string | Buffer }): Promise<IncomingMessage> {
     const length = body === undefined ? {} : { 'content-length': Buffer.byteLength(body) };
-    const outgoing = this.#request({ ...request, headers: { ...request.headers, ...length } }, this.#agentFor(request));
+    const outgoing = this.#request({ ...request, headers: { ...request.headers, ...length } }, this.#kept);
     const sender = new BodySender(outgoing, this.#settings.patience);
     outgoing.end(body);
     return this.#answer(sender, request.signal);
@@ -61,7 +65,7 @@ export class RestClient {
 
   /** Sends `data` as it comes, over a connection of its own. A server that answers early gets no more of it. */
   async send({ data, ...request }: RestRequest & { readonly data: Bytes }): Promise<RestAnswer> {
-    const outgoing = this.#request(request, false);
+    const outgoing = this.#request(request, this.#own);
     const sender = new BodySender(outgoing, this.#settings.patience);
     try {
       for await (const chunk of data) if (!(await sender.write(chunk))) break;
@@ -73,15 +77,11 @@ export class RestClient {
     }
   }
 
-  #agentFor({ url }: RestRequest): http.Agent {
-    return this.#agents[url.startsWith('https:') ? 'https:' : 'http:'];
-  }
-
-  #request({ method, url, headers = {}, signal }: RestRequest, agent: http.Agent | false): http.ClientRequest {
-    const options = { method, headers, signal, agent };
+  #request({ method, url, headers = {}, signal }: RestRequest, agents: Agents): http.ClientRequest {
+    const options = { method, headers, signal };
     return url.startsWith('https:')
-      ? https.request(url, { ...options, ...this.#settings.tls })
-      : http.request(url, options);
+      ? https.request(url, { ...options, agent: agents['https:'], ...this.#settings.tls })
+      : http.request(url, { ...options, agent: agents['http:'] });
   }
 
   async #answer(sender: BodySender, signal: AbortSignal): Promise<IncomingMessage> {

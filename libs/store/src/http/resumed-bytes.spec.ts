@@ -31,7 +31,11 @@ describe('bytes that break off', () => {
   });
 
   it('fail after so many breaks in a row, and progress in between starts a new row', async () => {
-    await expect(collect(resume(breaking(0, 0, 0).open))).rejects.toThrow('It broke.');
+    const reading = collect(resume(breaking(0, 0, 0).open));
+    await expect(reading).rejects.toMatchObject({
+      code: 'StoreUnavailable',
+      message: expect.stringContaining('It broke.') as string,
+    });
     const { open } = breaking(0, 1_100_000, 0, 1_100_000, 0, 1_100_000, 0);
     expect((await collect(resume(open))).equals(bytes)).toBe(true);
   });

@@ -44,9 +44,15 @@ export async function* resumedBytes({ start, end, retries, pause = 200, signal, 
       broken = error;
     }
     failures = offset - begin >= progress ? 1 : failures + 1;
-    if (failures > retries) throw broken;
+    if (failures > retries) throw gaveUp(broken);
     await delay(Math.min(pause * 2 ** (failures - 1), longestPause), undefined, { signal }).catch(() => {
       throw cancellation(signal);
     });
   }
+}
+
+function gaveUp(broken: unknown): ServiceError {
+  if (isServiceError(broken)) return broken;
+  const message = `The store broke off too often: ${(broken as Error).message}`;
+  return new ServiceError('StoreUnavailable', message, {}, { cause: broken });
 }

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { Bytes } from '../bytes.js';
 
 /** What a server said about data when it began to send it. */
 export interface ServedData {
@@ -31,4 +32,14 @@ export function beginOfRest(response: IncomingMessage, served: ServedData, offse
   // A server need not repeat its validator: it has promised that nothing changed.
   const kept = now.validator === undefined || sameVersion;
   return response.statusCode === 206 && Number(begin) === offset && sameSize && kept ? offset : undefined;
+}
+
+/** What follows the first so many bytes. */
+export async function* behind(first: number, data: Bytes): Bytes {
+  let skip = first;
+  for await (const chunk of data) {
+    const rest = chunk.subarray(Math.min(skip, chunk.length));
+    skip -= chunk.length - rest.length;
+    if (rest.length > 0) yield rest;
+  }
 }

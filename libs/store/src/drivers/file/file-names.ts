@@ -1,9 +1,7 @@
 import { basename, dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { ServiceError } from '@glance/domain';
-
-/** Cannot leave the directory, hide, or be taken for the directory of an upload. */
-const safeName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,200}$/;
+import { assertUsableName, isUsableName } from '../../image-id.js';
 
 /** Where the data of an image lies, and where it lies while it arrives. */
 export interface FileNames {
@@ -14,9 +12,7 @@ export interface FileNames {
 
 /** The names of image `id`; `Invalid` for an id that would not do as the name of a file. */
 export function namesOf(directory: string, id: string): FileNames {
-  if (!safeName.test(id)) {
-    throw new ServiceError('Invalid', 'The id of an image must consist of letters, digits, ".", "_" and "-".');
-  }
+  assertUsableName(id);
   return { file: join(directory, id), upload: join(directory, `.${id}.part`) };
 }
 
@@ -31,7 +27,7 @@ export function namesAt(directory: string, url: string): FileNames {
   if (path !== undefined) {
     // Glance: writes and reads paths as they are, without percent-encoding, so that both forms are in databases.
     for (const candidate of [path, decoded(path)]) {
-      if (dirname(candidate) === directory && safeName.test(basename(candidate))) {
+      if (dirname(candidate) === directory && isUsableName(basename(candidate))) {
         return namesOf(directory, basename(candidate));
       }
     }

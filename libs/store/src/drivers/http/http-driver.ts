@@ -6,7 +6,7 @@ import type { ReadOptions, StoreDriver } from '../../driver.js';
 import type { AddressGuard } from '../../http/address-guard.js';
 import { responseBytes } from '../../http/response-bytes.js';
 import { resumedBytes } from '../../http/resumed-bytes.js';
-import { beginOfRest, type ServedData, servedData } from '../../http/served-data.js';
+import { beginOfRest, behind, type ServedData, servedData } from '../../http/served-data.js';
 import { WebClient, type WebParts } from '../../http/web-client.js';
 
 /** How often in a row a download may break off. */
@@ -119,7 +119,7 @@ export class HttpDriver implements StoreDriver {
       if (response.statusCode !== 200 && response.statusCode !== 206) throw refused(response);
       throw new ServiceError('StorageDenied', 'The web server has other data now, or does not say whether it has.');
     }
-    return without(responseBytes(response, this.#client.patience), start - begin);
+    return behind(start - begin, responseBytes(response, this.#client.patience));
   }
 
   async #ask(
@@ -150,15 +150,6 @@ function beginOfPart(
     return again && validator === undefined ? undefined : beginOfRest(response, served, start);
   }
   return response.statusCode === 200 && !again && servedData(response).size === served.size ? 0 : undefined;
-}
-
-async function* without(data: Bytes, first: number): Bytes {
-  let skip = first;
-  for await (const chunk of data) {
-    const rest = chunk.subarray(Math.min(skip, chunk.length));
-    skip -= chunk.length - rest.length;
-    if (rest.length > 0) yield rest;
-  }
 }
 
 const readOnly = (): ServiceError => new ServiceError('StoreDisabled', 'This store only reads.');

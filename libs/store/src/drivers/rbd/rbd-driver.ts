@@ -6,7 +6,7 @@ import type { Bytes } from '../../bytes.js';
 import { cancellation } from '../../cancellation.js';
 import type { Capacity, ReadOptions, StoreDriver, StoreProperties } from '../../driver.js';
 import type { Holding } from '../../holding.js';
-import { imageName } from '../../image-id.js';
+import { assertUsableName, imageName } from '../../image-id.js';
 import { storeError } from '../../store-error.js';
 import { bufferSize } from './buffer-size.js';
 import { Connection, type Upload } from './connection.js';
@@ -68,7 +68,7 @@ export class RbdDriver implements StoreDriver {
 
   async write(id: string, source: Bytes, options: { size: number | undefined; signal: AbortSignal }): Promise<string> {
     const { pool: poolName } = this.#settings;
-    checkId(id);
+    assertUsableName(id);
     if (options.signal.aborted) throw cancellation(options.signal);
     return this.#inPool(poolName, noPool, async (pool, cluster) => {
       await this.#stoppable(id, source, options.signal, (data, signal) =>
@@ -107,7 +107,7 @@ export class RbdDriver implements StoreDriver {
   }
 
   async discard(id: string, signal: AbortSignal): Promise<void> {
-    checkId(id);
+    assertUsableName(id);
     const own = [...(this.#connection.uploads.get(this.#keyOf(id)) ?? [])];
     const reason = new ServiceError('Cancelled', 'The upload was discarded before it had ended.');
     for (const { stop } of own) stop.abort(reason);
@@ -293,11 +293,6 @@ async function undo(pool: Pool, id: string, image: Image | undefined, error: unk
 /** Glance: what `rbd_default_features` says, if that is a number. */
 function featuresOf(cluster: Cluster): number {
   return Number(cluster.option('rbd_default_features')) || features.layering;
-}
-
-function checkId(id: string): void {
-  if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,200}$/.test(id)) return;
-  throw new ServiceError('Invalid', 'The id of an image must consist of letters, digits, ".", "_" and "-".');
 }
 
 function noPool(cause: unknown): ServiceError {

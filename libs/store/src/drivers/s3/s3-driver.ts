@@ -20,7 +20,7 @@ import type { Bytes } from '../../bytes.js';
 import { cancellation } from '../../cancellation.js';
 import type { ReadOptions, StoreDriver } from '../../driver.js';
 import type { Holding } from '../../holding.js';
-import { imageName } from '../../image-id.js';
+import { assertUsableName, imageName, isUsableName } from '../../image-id.js';
 import { responseBytes } from '../../http/response-bytes.js';
 import { resumedBytes } from '../../http/resumed-bytes.js';
 import { allUploads, beginUpload, type S3Object, uploadMark, uploadsOf } from './claim-key.js';
@@ -45,8 +45,6 @@ export interface S3DriverSettings {
   readonly partSize: number;
   readonly parallel: number;
 }
-
-const safeName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,200}$/;
 
 /**
  * Images as objects of their ids, in one bucket. Every image is a multipart upload, for only that can be stopped by
@@ -79,9 +77,7 @@ export class S3Driver implements StoreDriver {
   }
 
   async write(id: string, data: Bytes, options: { size: number | undefined; signal: AbortSignal }): Promise<string> {
-    if (!safeName.test(id)) {
-      throw new ServiceError('Invalid', 'The id of an image must consist of letters, digits, ".", "_" and "-".');
-    }
+    assertUsableName(id);
     const { signal } = options;
     assertWanted(signal);
     const object = this.#object(id);
@@ -150,7 +146,7 @@ export class S3Driver implements StoreDriver {
   }
 
   async discard(id: string, signal: AbortSignal): Promise<void> {
-    if (!safeName.test(id)) return;
+    if (!isUsableName(id)) return;
     const object = this.#object(id);
     // In this order: once its upload is gone nobody can complete it any more.
     await this.#abortAll(object, signal);

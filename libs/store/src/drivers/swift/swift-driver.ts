@@ -8,12 +8,13 @@ import { OpenstackSession, type OpenstackAccount, type WantedEndpoint } from '..
 import { responseBytes } from '../../http/response-bytes.js';
 import { RestClient, type RestClientSettings } from '../../http/rest-client.js';
 import { resumedBytes } from '../../http/resumed-bytes.js';
-import { imageName, namePattern } from '../../image-id.js';
+import { assertUsableName, imageName, isUsableName, namePattern } from '../../image-id.js';
+import { ignoringMissing } from '../../store-error.js';
 import { SwiftClaim } from './swift-claim.js';
 import { SwiftClient } from './swift-client.js';
 import { swiftEntries } from './swift-entries.js';
 import { referenceUrl, storageUrl, swiftLocation } from './swift-location.js';
-import { ignoringMissing, SwiftObject } from './swift-object.js';
+import { SwiftObject } from './swift-object.js';
 import { type Segment, writeSegments } from './write-segments.js';
 
 export interface SwiftDriverSettings extends RestClientSettings {
@@ -38,7 +39,6 @@ export interface SwiftDriverSettings extends RestClientSettings {
   readonly spare: number;
 }
 
-const safeName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,200}$/;
 const claimName = namePattern('', String.raw`\.upload`);
 /** Also those that Glance writes. */
 const segmentName = namePattern('', String.raw`(?:-UUID)?-\d{5}`);
@@ -82,9 +82,7 @@ export class SwiftDriver implements StoreDriver {
   }
 
   async write(id: string, data: Bytes, options: WriteOptions): Promise<string> {
-    if (!safeName.test(id)) {
-      throw new ServiceError('Invalid', 'The id of an image must consist of letters, digits, ".", "_" and "-".');
-    }
+    assertUsableName(id);
     const { signal } = options;
     assertWanted(signal);
     const account = await this.#accountOf(options.owner);
@@ -150,7 +148,7 @@ export class SwiftDriver implements StoreDriver {
   }
 
   async discard(id: string, signal: AbortSignal): Promise<void> {
-    if (!safeName.test(id)) return;
+    if (!isUsableName(id)) return;
     const url = await this.#claimUrl(id);
     const claim = await SwiftClaim.read(this.#client(), url, signal);
     const { multiTenant } = this.#settings;

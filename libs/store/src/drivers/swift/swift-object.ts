@@ -1,4 +1,5 @@
 import { isServiceError, ServiceError } from '@glance/domain';
+import { ignoringMissing } from '../../store-error.js';
 import type { SwiftClient } from './swift-client.js';
 import { swiftEntries } from './swift-entries.js';
 import type { Segment } from './write-segments.js';
@@ -128,16 +129,6 @@ export class SwiftObject {
 }
 
 const encoded = (name: string): string => name.split('/').map(encodeURIComponent).join('/');
-
-/** Nothing, where Swift says that there is nothing. */
-export async function ignoringMissing<T>(work: Promise<T>): Promise<T | undefined> {
-  try {
-    return await work;
-  } catch (error) {
-    if (isServiceError(error, 'DataNotFound')) return undefined;
-    throw error;
-  }
-}
 
 function badManifest(error: unknown): unknown {
   const gone = isServiceError(error) && (error.details['status'] === 400 || error.code === 'DataNotFound');
