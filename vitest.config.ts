@@ -11,6 +11,7 @@ const shared = {
 const slow = [
   'libs/store/src/drivers/rbd/outages.spec.ts',
   'e2e/long-outages.spec.ts',
+  'e2e/glance-download.spec.ts',
   'e2e/killed-imports.spec.ts',
   'e2e/killed-scrubbers.spec.ts',
   'e2e/backup.spec.ts',

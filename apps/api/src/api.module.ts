@@ -101,6 +101,7 @@ export class ApiModule {
       hashAlgorithm: settings.hashingAlgorithm,
       inspect: inspectImage(settings, logger),
       signatures: front.signatures,
+      conversion: front.imports.uploads,
     });
     const renewal = new LocationRenewal(images, stores, logger);
     const view = imageView({

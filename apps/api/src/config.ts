@@ -2,7 +2,7 @@ import { type Config, declare, flag, integer, list, text, type ValuesOf } from '
 import { corsOptions, type CorsSettings } from './http/cors-options.js';
 import { keystoneOptions, type KeystoneSettings } from './identity/keystone-options.js';
 import { importMethods } from '@glance/domain';
-import { downloadOptions, importFilterOptions } from './imports/download/download-options.js';
+import { downloadOptions, glanceDownloadOptions, importFilterOptions } from './imports/download/download-options.js';
 import { pluginDeclarations, type PluginSettings } from './imports/plugins/plugin-options.js';
 import type { JsonSchema } from './discovery/schemas/json-schema.js';
 import { readImageProperties } from './images/read-image-properties.js';
@@ -150,6 +150,7 @@ const merged = [
   importOptions,
   importFilterOptions,
   downloadOptions,
+  glanceDownloadOptions,
   ...pluginDeclarations,
   taskPoolOptions,
   imageFormatOptions,
@@ -169,6 +170,7 @@ export type ApiSettings = ValuesOf<typeof apiOptions> &
   ValuesOf<typeof importOptions> &
   ValuesOf<typeof importFilterOptions> &
   ValuesOf<typeof downloadOptions> &
+  ValuesOf<typeof glanceDownloadOptions> &
   PluginSettings &
   ValuesOf<typeof taskPoolOptions> &
   ValuesOf<typeof imageFormatOptions> &

@@ -61,7 +61,7 @@ export async function startApi(settings: ApiSettings, parts: ApiParts): Promise<
   deferContinue(instance.server);
 
   const signatures = new Signatures(certificatesOf(settings.keyManager, settings.keystone), parts.logger);
-  const imports = startImports(settings, parts, traffic);
+  const imports = startImports(settings, parts, { traffic, signatures });
   const app = await NestFactory.create<NestFastifyApplication>(
     ApiModule.with(settings, parts, { traffic, imports, signatures, errors, baseUrl: urlOf, versions }),
     new FastifyAdapter(instance),

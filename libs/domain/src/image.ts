@@ -103,4 +103,6 @@ export interface StoredData {
   readonly osHashAlgo: string | null;
   readonly osHashValue: string | null;
   readonly location: ImageLocation;
+  /** Of data that was converted while it was stored. */
+  readonly diskFormat?: string;
 }

@@ -112,7 +112,6 @@ export interface ImportTarget {
 
 /** What became known of an image while it was imported. What is absent stays as it is. */
 export interface ImportedData extends StoredData {
-  readonly diskFormat?: string;
   readonly containerFormat?: string;
   /** Added to those that the image has. */
   readonly properties?: Readonly<Record<string, string>>;

@@ -33,7 +33,7 @@ export interface CatalogueEntry {
   }[];
 }
 
-/** Where the wanted service is; undefined if the catalogue does not say. Without a region, any is right. */
+/** Where the wanted service is; undefined if the catalogue does not say. Without a region, any is right; case does not matter. */
 export function endpointIn(
   catalogue: readonly CatalogueEntry[],
   wanted: { readonly type: string; readonly interface: string; readonly region?: string | undefined },
@@ -41,9 +41,11 @@ export function endpointIn(
   return catalogue
     .filter(({ type }) => type === wanted.type)
     .flatMap(({ endpoints }) => endpoints)
-    .filter((endpoint) => wanted.region === undefined || (endpoint.region_id ?? endpoint.region) === wanted.region)
+    .filter(({ region_id: id, region }) => wanted.region === undefined || same(id ?? region, wanted.region))
     .find((endpoint) => endpoint.interface === wanted.interface)?.url;
 }
+
+const same = (one: string | undefined, other: string): boolean => one?.toLowerCase() === other.toLowerCase();
 
 interface Reply {
   readonly status: number;

@@ -7,6 +7,7 @@ export type { SignatureClaim } from './digests/digest-worker.js';
 export * from './driver.js';
 export * from './drivers.js';
 export type { Holding } from './holding.js';
+export { Intake } from './intake.js';
 export { AddressGuard, type Resolve } from './http/address-guard.js';
 export { messageBytes } from './http/message-bytes.js';
 export { network } from './http/network.js';

@@ -16,6 +16,7 @@ import { type Bytes, digests, type Stores } from '@glance/store';
 import { assertSigned, claimOf, type Signatures } from '../signatures/signatures.js';
 import { atTheEnd } from './at-the-end.js';
 import type { ImageSharing } from './image-sharing.js';
+import { arrivalOf, type UploadConversion } from './upload-conversion.js';
 import type { Inspection } from './inspect-image.js';
 
 export interface ImageDataParts {
@@ -27,6 +28,8 @@ export interface ImageDataParts {
   readonly hashAlgorithm: string;
   readonly inspect: (image: Image) => Inspection;
   readonly signatures: Pick<Signatures, 'certificateFor'>;
+  /** Absent where data is stored as it comes. */
+  readonly conversion?: UploadConversion | undefined;
 }
 
 export interface IncomingData {
@@ -66,10 +69,14 @@ export class ImageData {
   private async store(upload: Upload, lease: HeldLease, incoming: IncomingData): Promise<StoredData> {
     const { stores, hashAlgorithm, inspect, signatures } = this.parts;
     const { image, maxSize } = upload;
-    const inspection = inspect(image);
     let virtualSize: number | null = null;
+    const signal = AbortSignal.any([incoming.signal, lease.signal]);
     try {
       const claim = claimOf(image, await signatures.certificateFor(image, incoming.token));
+      const arriving = { image, maxSize, signal, open: incoming.open, size: incoming.size };
+      await using arrival = await arrivalOf(claim ? undefined : this.parts.conversion, arriving);
+      const { diskFormat } = arrival;
+      const inspection = inspect({ ...image, ...(diskFormat !== undefined && { diskFormat }) });
       const digest = digests(['md5', hashAlgorithm], { claim });
       const settled = atTheEnd(async (bytes) => {
         ({ virtualSize } = inspection.judge());
@@ -79,12 +86,12 @@ export class ImageData {
       const { url, size, metadata } = await stores.write({
         id: image.id,
         store: incoming.store,
-        data: incoming.open(),
+        data: arrival.data,
         taps: [digest, inspection.tap, settled],
-        size: incoming.size,
+        size: arrival.size,
         maxSize,
         owner: image.owner ?? undefined,
-        signal: AbortSignal.any([incoming.signal, lease.signal]),
+        signal,
       });
       const hex: Readonly<Record<string, string>> = digest.result();
       return {
@@ -94,6 +101,7 @@ export class ImageData {
         osHashAlgo: hashAlgorithm,
         osHashValue: hex[hashAlgorithm]!,
         location: { url, metadata },
+        ...(diskFormat !== undefined && { diskFormat }),
       };
     } catch (error) {
       // A store that may still hold something is the scrubber's, once the lease has run out.

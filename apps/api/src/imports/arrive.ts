@@ -1,8 +1,8 @@
 import { createReadStream } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type ClaimedTask, type Image, type ImportedData, ServiceError } from '@glance/domain';
-import type { Bytes } from '@glance/store';
+import type { ClaimedTask, Image, ImportedData } from '@glance/domain';
+import { type Bytes, Intake } from '@glance/store';
 import type { ImportPlugin, ReadableData } from './import-plugin.js';
 import type { Meter } from './meter.js';
 import { runPlugins } from './run-plugins.js';
@@ -17,7 +17,7 @@ export interface Arrival {
 }
 
 export interface ArrivalWork {
-  readonly task: ClaimedTask;
+  readonly task: Pick<ClaimedTask, 'roles' | 'maxSize'>;
   readonly image: Image;
   readonly plugins: readonly ImportPlugin[];
   readonly scratch: ScratchDirectory;
@@ -25,14 +25,18 @@ export interface ArrivalWork {
   readonly signal: AbortSignal;
 }
 
-/** Opens the source; with plugins, lets them at the whole of it first. */
+/** Asks the source what it is, and opens it; with plugins, lets them at the whole of it first. */
 export async function arrive(source: Source, work: ArrivalWork): Promise<Arrival> {
-  const { task, image, plugins, scratch, meter, signal } = work;
-  if (plugins.length === 0) return { ...(await source.open(signal)), changes: {} };
+  const { task, image: before, plugins, scratch, meter, signal } = work;
+  const description = await source.describe?.(signal);
+  const properties = { ...before.properties, ...description?.properties };
+  const image = { ...before, ...description, properties };
+  const none = plugins.every((plugin) => plugin.concerns?.(image) === false);
+  if (none) return { ...(await source.open(signal)), changes: changesOf(before, image) };
   const data = source.readable ? await source.readable(signal) : await download(source, work);
   const progress = (done: number): void => meter.reached(done);
   const watched = plugins.map((plugin): ImportPlugin => ({
-    name: plugin.name,
+    ...plugin,
     async run(given) {
       meter.step = plugin.name;
       meter.begin(given.data.size);
@@ -45,7 +49,7 @@ export async function arrive(source: Source, work: ArrivalWork): Promise<Arrival
   return {
     data: await prepared.data.open(signal),
     size: prepared.data.size,
-    changes: changesOf(image, prepared.image),
+    changes: changesOf(before, prepared.image),
   };
 }
 
@@ -67,9 +71,9 @@ async function download(source: Source, { task, scratch, meter, signal }: Arriva
   let written = 0;
   {
     await using target = await open(file, 'wx', 0o600);
-    for await (const chunk of meter.through(data, size)) {
+    const intake = new Intake(size, task.maxSize);
+    for await (const chunk of intake.leaving(intake.arriving(meter.through(data, size)))) {
       signal.throwIfAborted();
-      if (written + chunk.length > task.maxSize) throw tooLarge(task.maxSize);
       await writeAll(target, chunk, written);
       written += chunk.length;
     }
@@ -80,9 +84,6 @@ async function download(source: Source, { task, scratch, meter, signal }: Arriva
     open: async (reading) => createReadStream(file, { signal: reading, highWaterMark: 1024 * 1024 }),
   };
 }
-
-const tooLarge = (maxSize: number): ServiceError =>
-  new ServiceError('LimitExceeded', `The data is larger than the ${maxSize} bytes that are allowed.`);
 
 async function writeAll(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
   for (let done = 0; done < bytes.length;) {

@@ -2,7 +2,7 @@ import { type ClaimedTask, type Image, type ImportedData, ServiceError } from '@
 import { digests, type Stores } from '@glance/store';
 import { atTheEnd } from '../images/at-the-end.js';
 import type { Inspection } from '../images/inspect-image.js';
-import { assertSigned, claimOf } from '../signatures/signatures.js';
+import { assertSigned, claimOf, type Signatures } from '../signatures/signatures.js';
 import type { Meter } from './meter.js';
 import { type Poured, pour } from './pour.js';
 import { type Arrival, arrive } from './arrive.js';
@@ -15,6 +15,7 @@ export interface CopyParts {
   /** Computes `os_hash_value`. */
   readonly hashAlgorithm: string;
   readonly inspect: (image: Image) => Inspection;
+  readonly signatures: Pick<Signatures, 'certificateFor'>;
   /** Where the bytes of a task come from. */
   readonly sourceOf: (task: ClaimedTask, image: Image) => Source;
   /** In the order in which they run. */
@@ -54,10 +55,11 @@ export async function importCopy(parts: CopyParts, work: CopyWork): Promise<Copi
 async function store(parts: CopyParts, work: CopyWork, arrival: Arrival): Promise<Copied> {
   const { task, meter, signal, targets } = work;
   const { hashAlgorithm, inspect, stores } = parts;
-  const image = { ...work.image, ...arrival.changes };
+  const properties = { ...work.image.properties, ...arrival.changes.properties };
+  const image = { ...work.image, ...arrival.changes, properties };
   // The bytes of an active image have been judged.
   const inspection = task.method === 'copy-image' ? undefined : inspect(image);
-  const claim = inspection && claimOf(work.image, task.certificate);
+  const claim = inspection && claimOf(image, await certificateFor(parts, task, image));
   const digest = digests(['md5', hashAlgorithm], { claim });
   let facts: Omit<ImportedData, 'location' | 'size'> | undefined;
   const settled = atTheEnd(async (size) => {
@@ -79,6 +81,12 @@ async function store(parts: CopyParts, work: CopyWork, arrival: Arrival): Promis
   const poured = await pour(stores, targets, pouring);
   const size = poured.find(({ location }) => location)?.size;
   return { poured, data: facts && size !== undefined ? { ...facts, size } : undefined };
+}
+
+/** Of an image whose properties come from another region, it is known only now that it is signed, and by whom. */
+async function certificateFor({ signatures }: CopyParts, { certificate, source }: ClaimedTask, image: Image) {
+  const { token } = source;
+  return certificate ?? (typeof token === 'string' ? signatures.certificateFor(image, token) : undefined);
 }
 
 /** Refuses to call copies what is not the same. */

@@ -40,6 +40,8 @@ interface PluginResult {
 export interface ImportPlugin {
   /** Glance's, as in `image_import_plugins`. */
   readonly name: string;
+  /** False for an image that it leaves alone, whatever its data: absent where it looks at all of them. */
+  concerns?(image: PluginWork['image']): boolean;
   /** Fails with a `ServiceError` whose message the owner of the image may read; what it left in scratch is removed. */
   run(work: PluginWork): Promise<PluginResult>;
 }

@@ -17,13 +17,13 @@ export interface ImportOffer {
 /** Reads what POST …/import asks for. `Invalid` for what makes no sense, `Conflict` for a store that there is not. */
 export function importRequest(
   body: JsonObject,
-  headers: IncomingHttpHeaders,
+  { headers, token }: { readonly headers: IncomingHttpHeaders; readonly token: string | undefined },
   { stores, enabled, filter }: ImportOffer,
 ): ImportRequest {
   const { method } = body;
   if (!isObject(method)) throw invalid('The request must have a "method", an object with a "name".');
   const name = methodOf(method['name'], enabled);
-  const source = sourceOf(name, method, filter);
+  const source = sourceOf(name, method, { filter, token });
   const allStores = flag(body, 'all_stores', false);
   const mustSucceed = flag(body, 'all_stores_must_succeed', true);
   if (!mustSucceed && !stores.named) {
@@ -53,7 +53,11 @@ function methodOf(name: unknown, enabled: readonly string[]): ImportMethod {
 }
 
 /** What a method needs besides its name. */
-function sourceOf(name: ImportMethod, method: JsonObject, filter: ImportOffer['filter']): JsonObject {
+function sourceOf(
+  name: ImportMethod,
+  method: JsonObject,
+  { filter, token }: { readonly filter: ImportOffer['filter']; readonly token: string | undefined },
+): JsonObject {
   if (name === 'web-download') {
     const uri = webAddress(method['uri'], 'The method web-download needs a "uri"', filter);
     return { uri, digests: addedDigests(method['validation_data']) };
@@ -64,7 +68,8 @@ function sourceOf(name: ImportMethod, method: JsonObject, filter: ImportOffer['f
   if (typeof id !== 'string' || !uuid.test(id))
     throw invalid('The method glance-download needs a "glance_image_id", a UUID.');
   if (typeof service !== 'string') throw invalid('"glance_service_interface" must be a text such as "public".');
-  return { ...method, glance_service_interface: service };
+  if (token === undefined) throw invalid('The method glance-download needs a token, which the other region accepts.');
+  return { ...method, glance_service_interface: service, token };
 }
 
 const uuid = /^[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}$/i;

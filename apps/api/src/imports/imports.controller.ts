@@ -63,13 +63,14 @@ export class ImportsController {
   async import(@Req() request: OneImage, @Res() reply: FastifyReply): Promise<void> {
     const body = await jsonObject(request, reply);
     const { stores, filter, settings } = this;
+    const token = tokenOf(request);
     const offer = { stores, filter, enabled: settings.enabledImportMethods };
-    const wanted = importRequest(body, request.headers, offer);
+    const wanted = importRequest(body, { headers: request.headers, token }, offer);
     const { id } = request.params;
     const input = { image_id: id, ...wanted.input };
     if (wanted.method === 'copy-image') await this.renewal.renewSeen(request.caller, id);
     const image = wanted.method === 'copy-image' ? undefined : await this.images.show(request.caller, id);
-    const certificate = image && (await this.signatures.certificateFor(image, tokenOf(request)));
+    const certificate = image && (await this.signatures.certificateFor(image, token));
     await this.tasks.beginImport(request.caller, id, { ...wanted, input, ...(certificate && { certificate }) });
     this.engine.wake();
     reply.code(202).send();

@@ -11,6 +11,7 @@ export interface PreparedImage {
 export async function runPlugins(plugins: readonly ImportPlugin[], work: PluginWork): Promise<PreparedImage> {
   let { image, data } = work;
   for (const plugin of plugins) {
+    if (plugin.concerns?.(image) === false) continue;
     const result = await plugin.run({ ...work, image, data });
     const { diskFormat = image.diskFormat, containerFormat = image.containerFormat } = result;
     const properties: Image['properties'] = { ...image.properties, ...result.properties };

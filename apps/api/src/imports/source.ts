@@ -1,8 +1,11 @@
 import type { Bytes } from '@glance/store';
+import type { ImportedData } from '@glance/domain';
 import type { ReadableData } from './import-plugin.js';
 
 /** Where the bytes of an import come from: a web server, the staging area, a copy in another store. */
 export interface Source {
+  /** What it says of the image, where it says anything: asked before it is opened. */
+  describe?(signal: AbortSignal): Promise<Pick<ImportedData, 'diskFormat' | 'containerFormat' | 'properties'>>;
   /**
    * Opens it from the start; may be called again, for instance when another process goes on with the import. Fails with
    * a `ServiceError` whose message the owner of the image may read and act upon. Breaks in between are the source's to

@@ -1,20 +1,20 @@
 import { fileURLToPath } from 'node:url';
 import { type ClaimedDigests, type ClaimedTask, type Image, ServiceError } from '@glance/domain';
 import type { Stores } from '@glance/store';
-import type { WebDownload } from './download/web-source.js';
+import { GlanceSource, type RemoteImage, type RemoteParts } from './download/glance-source.js';
 import type { Source } from './source.js';
 import type { StagingArea } from './staging-area.js';
 import { storedSource } from './stored-source.js';
 import { verifiedSource } from './verified-source.js';
 
-export interface SourceParts {
+export interface SourceParts extends RemoteParts {
   readonly stores: Stores;
   readonly staging: StagingArea;
-  readonly web: (download: WebDownload) => Source;
 }
 
 /** Says where the bytes of an import come from. */
-export function importSources({ stores, staging, web }: SourceParts): (task: ClaimedTask, image: Image) => Source {
+export function importSources(parts: SourceParts): (task: ClaimedTask, image: Image) => Source {
+  const { stores, staging, web } = parts;
   return (task, image) => {
     switch (task.method) {
       case 'copy-image':
@@ -23,6 +23,8 @@ export function importSources({ stores, staging, web }: SourceParts): (task: Cla
         return stagedSource(staging, task);
       case 'web-download':
         return webSource(web, task.source as unknown as WantedDownload);
+      case 'glance-download':
+        return new GlanceSource(parts, task.source as unknown as RemoteImage);
       default:
         throw new ServiceError('Invalid', `This service cannot import by ${task.method}.`);
     }
@@ -35,7 +37,7 @@ interface WantedDownload {
 }
 
 function webSource(web: SourceParts['web'], { uri, digests }: WantedDownload): Source {
-  const source = web({ url: uri });
+  const source = web({ url: uri, verified: digests !== undefined });
   return digests ? verifiedSource(source, digests) : source;
 }
 

@@ -43,6 +43,8 @@ export interface TestService {
   readonly tasks: Tasks;
   /** Where data waits for its import. */
   readonly staging: MemoryDriver;
+  /** Directory of what imports and conversions make on their way. */
+  readonly scratch: string;
   ask(method: string, path: string, options?: Request): Promise<Answer>;
   /** Creates an image and answers with its path. */
   create(body?: Record<string, unknown>): Promise<string>;
@@ -99,6 +101,7 @@ export async function startService(changes: ServiceChanges = {}): Promise<TestSe
   const images: Images = { ...remote(IMAGES, broker) };
   const tasks: Tasks = { ...remote(TASKS, broker) };
   const staging = new MemoryDriver();
+  const scratch = join(folder, 'scratch');
   const members: Members = remote(MEMBERS, broker);
   const driver = new MemoryDriver();
   const others = (changes.stores ?? []).map((id) => [id, new MemoryDriver()] as const);
@@ -119,7 +122,7 @@ export async function startService(changes: ServiceChanges = {}): Promise<TestSe
     metadefs: remote(METADEFS, broker),
     scrubbing: remote(SCRUBBING, broker),
     tasks,
-    staging: { host: null, store: new Store(staging), scratchDirectory: join(folder, 'scratch') },
+    staging: { host: null, store: new Store(staging), scratchDirectory: scratch },
     stores,
     logger: changes.logger ?? silentLogger,
     identity: changes.identity ?? headerIdentity,
@@ -136,6 +139,7 @@ export async function startService(changes: ServiceChanges = {}): Promise<TestSe
     images,
     tasks,
     staging,
+    scratch,
     ask,
     create,
     async upload(bytes) {

@@ -30,6 +30,14 @@ export const importFilterOptions = declare('import_filtering_opts', {
   }),
 });
 
+/** What is taken over from the Glance of another region. */
+export const glanceDownloadOptions = declare('glance_download_properties', {
+  extra_properties: list({
+    default: ['hw_', 'trait:', 'os_distro', 'os_secure_boot', 'os_type'],
+    help: 'Beginnings of the names of properties that an import by glance-download takes over.',
+  }),
+});
+
 /** How much patience downloads have. */
 export const downloadOptions = declare('DEFAULT', {
   web_download_patience: integer({

@@ -8,6 +8,8 @@ export interface WebDownload {
   readonly url: string;
   /** Sent to the host of the URL only. */
   readonly headers?: OutgoingHttpHeaders;
+  /** Whoever reads it knows its digest: the rest of it needs no other proof of being that. */
+  readonly verified?: boolean;
 }
 
 export interface Perseverance {
@@ -109,12 +111,13 @@ class WebSource implements Source {
     signal: AbortSignal,
   ): Promise<{ response: IncomingMessage; skip: number }> {
     const { validator } = served;
-    if (validator === undefined) {
+    if (validator === undefined && this.download.verified !== true) {
       throw this.failure(
         `the connection broke after ${offset} bytes, and the server does not say how to tell whether the rest belongs to them (ETag or Last-Modified).`,
       );
     }
-    const response = await this.ask({ range: `bytes=${offset}-`, 'if-range': validator }, { failures, signal });
+    const condition = validator === undefined ? {} : { 'if-range': validator };
+    const response = await this.ask({ range: `bytes=${offset}-`, ...condition }, { failures, signal });
     const begin = beginOfRest(response, served, offset);
     if (begin !== undefined) return { response, skip: offset - begin };
     response.destroy();

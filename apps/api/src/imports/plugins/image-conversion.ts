@@ -28,11 +28,13 @@ export function imageConversion({ outputFormat, conversions, inspect }: Conversi
   const turns = new Turns(conversions);
   return {
     name: 'image_conversion',
+    // Kernels, ramdisks and CDs are no disks. Glance: what is wrapped in another container is left alone, too.
+    concerns({ diskFormat, containerFormat }) {
+      if (diskFormat === null || containerFormat !== 'bare') return false;
+      return qemuFormats[diskFormat] !== undefined && diskFormat !== outputFormat;
+    },
     async run(work) {
-      const { diskFormat, containerFormat } = work.image;
-      // Kernels, ramdisks and CDs are no disks. Glance: what is wrapped in another container is left alone, too.
-      if (diskFormat === null || qemuFormats[diskFormat] === undefined || containerFormat !== 'bare') return {};
-      if (diskFormat === outputFormat) return {};
+      const diskFormat = work.image.diskFormat!;
       await refuseUnsafe(work, inspect(work.image));
       const file = await fileOf(work);
       const size = await diskSize(file, diskFormat, work.signal);

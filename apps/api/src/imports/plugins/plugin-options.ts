@@ -1,4 +1,4 @@
-import { choice, declare, dict, integer, list, type ValuesOf } from '@glance/config';
+import { choice, declare, dict, flag, integer, list, type ValuesOf } from '@glance/config';
 
 /** Glance's names. */
 const pluginNames = ['inject_image_metadata', 'image_conversion', 'image_decompression', 'no_op'];
@@ -27,6 +27,13 @@ const conversionOptions = declare('image_conversion', {
     min: 1,
     ours: true,
     help: 'How many images one process converts at the same time.',
+  }),
+  convert_uploads: flag({
+    default: false,
+    ours: true,
+    help:
+      'Convert what is uploaded by PUT …/file, too, whether or not image_conversion is one of image_import_plugins. ' +
+      'Signed images are left as they are.',
   }),
 });
 
