@@ -46,7 +46,16 @@ export default defineConfig({
           hookTimeout: 120_000,
         },
       },
-      { ...shared, test: { name: 'slow', include: slow, testTimeout: 300_000, hookTimeout: 120_000 } },
+      {
+        ...shared,
+        test: {
+          name: 'slow',
+          include: [...slow, 'libs/format/src/mutations.spec.ts'],
+          env: { MUTATIONS: '100000' },
+          testTimeout: 300_000,
+          hookTimeout: 120_000,
+        },
+      },
       { ...shared, test: { name: 'e2e', include: ['e2e/**/*.spec.ts'], exclude: [...slow, tempest], ...e2e } },
       { ...shared, test: { name: 'tempest', include: [tempest], ...e2e } },
       {

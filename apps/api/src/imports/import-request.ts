@@ -65,8 +65,9 @@ function sourceOf(
   if (name !== 'glance-download') return method;
   const { glance_region: region, glance_image_id: id, glance_service_interface: service = 'public' } = method;
   if (typeof region !== 'string') throw invalid('The method glance-download needs a "glance_region".');
-  if (typeof id !== 'string' || !uuid.test(id))
-    throw invalid('The method glance-download needs a "glance_image_id", a UUID.');
+  if (typeof id !== 'string') throw invalid('The method glance-download needs a "glance_image_id".');
+  // Glance: Tempest looks for these words.
+  if (!uuid.test(id)) throw invalid(`Remote image id does not look like a UUID: ${id}`);
   if (typeof service !== 'string') throw invalid('"glance_service_interface" must be a text such as "public".');
   if (token === undefined) throw invalid('The method glance-download needs a token, which the other region accepts.');
   return { ...method, glance_service_interface: service, token };
