@@ -93,6 +93,7 @@ const prototypes = {
     eventfd: 'int eventfd(unsigned int value, int flags)',
     read: 'intptr_t read(int fd, void *buf, size_t count)',
     close: 'int close(int fd)',
+    mallopt: 'int mallopt(int parameter, int value)',
   },
 } as const;
 
@@ -141,6 +142,12 @@ function native(name: FunctionName): Native {
   return loaded!.get(name)!;
 }
 
+/**
+ * M_ARENA_MAX of malloc.h. Each of librados' many threads would get an arena of its own, and keep there what it freed:
+ * a process that reads images holds a sixth less memory with two arenas in all, and takes no more CPU time.
+ */
+const arenaMax = -8;
+
 function load(): ReadonlyMap<string, Native> {
   // librbd's own calls nest deeper than the 128 KiB that koffi would give them.
   koffi.config({ ...koffi.config(), async_stack_size: 1024 * 1024 });
@@ -151,6 +158,7 @@ function load(): ReadonlyMap<string, Native> {
       functions.set(name, library.func(prototype));
     }
   }
+  functions.get('mallopt')!(arenaMax, 2);
   return functions;
 }
 
