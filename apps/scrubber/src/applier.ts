@@ -1,10 +1,11 @@
 import { holdLease, isServiceError, type Scrubbing, type Tasks } from '@glance/domain';
-import { type FinishParts, finishWork, sentence } from './finish-work.js';
+import { DeletionPool, type PoolParts } from './deletion-pool.js';
+import { finishWork, holdWork, sentence } from './finish-work.js';
 import { type Inspector, stagingId } from './inspector.js';
 import { idleSinceOf, type PlanHeader, type PlanItem, timeOf } from './plan-item.js';
 import { RunLog } from './run-log.js';
 
-export interface ApplierParts extends FinishParts {
+export interface ApplierParts extends PoolParts {
   readonly registry: Scrubbing;
   readonly tasks: Pick<Tasks, 'heartbeat' | 'undone' | 'forgetStaging'>;
   readonly inspector: Inspector;
@@ -12,8 +13,6 @@ export interface ApplierParts extends FinishParts {
   readonly discardStaged?: (name: string, signal: AbortSignal) => Promise<void>;
   /** Where stuck uploads went. */
   readonly defaultStore: string;
-  /** How many items are worked on at the same time. */
-  readonly poolSize: number;
 }
 
 /** Where to stop; a plan that is not done can be applied again. */
@@ -45,16 +44,14 @@ export class Applier {
     const log = new RunLog(this.parts.registry, 'apply', this.parts.logger);
     await log.begin();
     const within = new Within(limits);
-    const queue = items[Symbol.asyncIterator]();
-    const work = async (): Promise<void> => {
-      while (!signal.aborted && !within.over) {
-        const next: IteratorResult<PlanItem, undefined> = await queue.next();
-        if (next.done === true || !within.admits(next.value)) return;
-        await this.one(header, next.value, log, signal);
-      }
+    const turns = {
+      other: (item: PlanItem) => this.one(header, item, log, signal),
+      missed: () => log.count('gone'),
+      failed: (item: PlanItem, error: unknown) => this.failed(item, error, log),
+      over: () => within.late(),
     };
     try {
-      await Promise.all(Array.from({ length: this.parts.poolSize }, work));
+      await new DeletionPool(this.parts, log).run(within.admitted(items), turns, signal);
     } finally {
       await log.end();
     }
@@ -68,12 +65,15 @@ export class Applier {
       const outcome = await this.attempt(item, idleSince, log, signal);
       if (outcome) log.count(outcome, outcome === 'deleted' ? (item.bytes ?? 0) : 0);
     } catch (error) {
-      const inUse = isServiceError(error, 'DataInUse');
-      log.count(inUse ? 'inUse' : 'failed');
-      log.error(`${item.kind} ${item.image}: ${sentence(error)}`);
-      if (!inUse)
-        this.parts.logger.warn('An item of the plan failed.', { kind: item.kind, imageId: item.image, error });
+      this.failed(item, error, log);
     }
+  }
+
+  private failed({ kind, image: imageId }: PlanItem, error: unknown, log: RunLog): void {
+    const inUse = isServiceError(error, 'DataInUse');
+    log.count(inUse ? 'inUse' : 'failed');
+    log.error(`${kind} ${imageId}: ${sentence(error)}`);
+    if (!inUse) this.parts.logger.warn('An item of the plan failed.', { kind, imageId, error });
   }
 
   /** Undefined where the log has been told. */
@@ -91,7 +91,7 @@ export class Applier {
     if (kind === 'staged') return this.staged(key, signal);
     const work = await registry.claim({ kind, key, idleSince }, defaultStore);
     if (!work) return 'gone';
-    await finishWork(work, this.parts, log, signal);
+    await finishWork(holdWork(work, this.parts), this.parts, log, signal);
     return undefined;
   }
 
@@ -173,10 +173,21 @@ class Within {
     this.#until = performance.now() + seconds * 1000;
   }
 
-  admits({ bytes }: PlanItem): boolean {
-    const fits = this.#items >= 1 && this.#bytes >= (bytes ?? 0) && performance.now() < this.#until;
-    if (!fits) this.over = true;
-    else [this.#items, this.#bytes] = [this.#items - 1, this.#bytes - (bytes ?? 0)];
-    return fits;
+  /** Those for which there is room, up to the first for which there is none. */
+  async *admitted(items: AsyncIterable<PlanItem>): AsyncIterable<PlanItem> {
+    for await (const item of items) {
+      const bytes = item.bytes ?? 0;
+      if (this.#items < 1 || this.#bytes < bytes) this.over = true;
+      if (this.over || this.late()) return;
+      [this.#items, this.#bytes] = [this.#items - 1, this.#bytes - bytes];
+      yield item;
+    }
+  }
+
+  /** Whether the time is up. */
+  late(): boolean {
+    const late = performance.now() >= this.#until;
+    this.over ||= late;
+    return late;
   }
 }

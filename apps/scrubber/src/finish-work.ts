@@ -1,5 +1,6 @@
 import {
   type ClaimedWork,
+  type HeldLease,
   holdLease,
   type ImageLocation,
   type Images,
@@ -19,24 +20,32 @@ export interface Eraser {
 }
 
 export interface FinishParts {
-  readonly images: Images;
+  readonly images: Pick<Images, 'renewLease' | 'cancelUpload' | 'finishDelete' | 'cancelDelete'>;
   readonly tasks: Pick<Tasks, 'heartbeat' | 'undone'>;
   readonly registry: Pick<Scrubbing, 'postpone'>;
   readonly stores: Eraser;
   readonly logger: Logger;
 }
 
+/** Work, and the lease on it. */
+export interface HeldWork {
+  readonly work: ClaimedWork;
+  readonly lease: HeldLease;
+}
+
+export function holdWork(work: ClaimedWork, { images, tasks }: FinishParts): HeldWork {
+  const renewLease = (token: string): ReturnType<Images['renewLease']> =>
+    work.kind === 'import' ? tasks.heartbeat(token, 'undo', null) : images.renewLease(token);
+  return { work, lease: holdLease({ renewLease }, work.lease) };
+}
+
 /** Finishes, or undoes, one piece of work, and says in `log` what came of it. What fails is tried again later. */
 export async function finishWork(
-  work: ClaimedWork,
+  { work, lease }: HeldWork,
   parts: FinishParts,
   log: RunLog,
   signal: AbortSignal,
 ): Promise<void> {
-  const { images, tasks } = parts;
-  const renewLease = (token: string): ReturnType<Images['renewLease']> =>
-    work.kind === 'import' ? tasks.heartbeat(token, 'undo', null) : images.renewLease(token);
-  const lease = holdLease({ renewLease }, work.lease);
   const either = AbortSignal.any([signal, lease.signal]);
   try {
     const outcome = await finish(work, parts, either);

@@ -1,5 +1,6 @@
 import { isServiceError, type LocatedData, type Logger, pendingKinds, type Scrubbing } from '@glance/domain';
 import type { InspectedPlace, Inspector } from './inspector.js';
+import { pageSize, pendingItems } from './pending-items.js';
 import { type PlanItem, timeOf } from './plan-item.js';
 
 export interface PlannerParts {
@@ -13,7 +14,6 @@ export interface PlannerParts {
   readonly idleSince: number;
 }
 
-const pageSize = 500;
 /** Locations that are looked for at a time. */
 const parallel = 8;
 
@@ -23,7 +23,8 @@ export class Planner {
 
   async *items(signal: AbortSignal): AsyncIterable<PlanItem> {
     const { stores, staging } = this.parts.inspector;
-    for (const kind of pendingKinds) yield* this.pending(kind);
+    const { registry, host, idleSince } = this.parts;
+    for (const kind of pendingKinds) yield* pendingItems(registry, kind, { host, idleSince });
     const reached = new Set<string>();
     for (const place of stores) {
       try {
@@ -42,19 +43,6 @@ export class Planner {
   /** What a store has and no row refers to. */
   orphans(place: InspectedPlace, signal: AbortSignal): AsyncIterable<PlanItem> {
     return this.leftIn(place, 'store', 'orphan', signal);
-  }
-
-  private async *pending(kind: (typeof pendingKinds)[number]): AsyncIterable<PlanItem> {
-    const { registry, host, idleSince } = this.parts;
-    for (let after: string | undefined; ;) {
-      const page = { limit: pageSize, host, idleSince, ...(after !== undefined && { after }) };
-      const found = await registry.pending(kind, page);
-      for (const { key, imageId: image, store, bytes, since, why } of found) {
-        yield { kind, key, image, store, bytes, since, why };
-      }
-      if (found.length < pageSize) return;
-      after = found.at(-1)!.key;
-    }
   }
 
   private async *leftIn(

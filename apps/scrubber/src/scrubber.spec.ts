@@ -281,13 +281,17 @@ describe('the scrubber', { timeout: 30_000 }, () => {
         if (++asked === 1) throw new ServiceError('Unavailable', 'No registry.');
         return images.claimDue(...args);
       },
-      finishDelete: async (token) => {
-        await images.finishDelete(token);
+    };
+    const telling: Scrubbing = {
+      ...scrubbing,
+      finishDeletions: async (works) => {
+        const lost = await scrubbing.finishDeletions(works);
         erased.resolve();
+        return lost;
       },
     };
     const logger = silentLogger;
-    const parts = { images: unsteady, tasks, registry: scrubbing, stores, logger, poolSize: 1, scope: 'all' } as const;
+    const parts = { images: unsteady, tasks, registry: telling, stores, logger, poolSize: 1, scope: 'all' } as const;
     const running = await startScrubber(10, parts);
     await images.beginDelete(caller, id);
     await erased.promise;

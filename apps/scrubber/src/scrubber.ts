@@ -1,10 +1,12 @@
-import type { RunReport, Scrubbing } from '@glance/domain';
+import type { Images, RunReport, Scrubbing } from '@glance/domain';
 import { inOwnTrace } from '@glance/tracing';
 import { Gauge } from 'prom-client';
 import type { Applier } from './applier.js';
-import { type FinishParts, finishWork } from './finish-work.js';
+import { DeletionPool, type PoolParts } from './deletion-pool.js';
+import { finishWork, holdWork } from './finish-work.js';
 import type { Inspector } from './inspector.js';
-import { idleSinceOf, newHeader } from './plan-item.js';
+import { pendingItems } from './pending-items.js';
+import { idleSinceOf, newHeader, type PlanItem } from './plan-item.js';
 import { Planner } from './planner.js';
 import { RunLog } from './run-log.js';
 
@@ -13,11 +15,10 @@ interface Reclaimer {
   reclaim(signal: AbortSignal, tell: (id: string, error: unknown) => void): AsyncIterable<number>;
 }
 
-export interface ScrubberParts extends FinishParts {
+export interface ScrubberParts extends PoolParts {
+  readonly images: PoolParts['images'] & Pick<Images, 'claimDue'>;
   readonly registry: Scrubbing;
-  readonly stores: FinishParts['stores'] & Reclaimer;
-  /** How many pieces of work are done at the same time. */
-  readonly poolSize: number;
+  readonly stores: PoolParts['stores'] & Reclaimer;
   /** `abandoned`: only what a dead process left behind. `all`: also deletions whose delay is over. */
   readonly scope: 'abandoned' | 'all';
   /** Also removes what stores have and no row refers to, if it is older than `grace` seconds. Absent: it does not. */
@@ -56,12 +57,16 @@ export class Scrubber {
     const log = new RunLog(registry, 'run', logger);
     try {
       while (!signal.aborted) {
-        const due = await images.claimDue(poolSize, scope);
+        const due = await images.claimDue(poolSize, 'abandoned');
         if (due.length === 0) break;
         await log.begin();
-        await Promise.all(due.map((work) => finishWork(work, this.parts, log, signal)));
+        const held = due.map((work) => holdWork(work, this.parts));
+        await Promise.all(held.map((work) => finishWork(work, this.parts, log, signal)));
       }
-      if (scope === 'all') await this.reclaim(log, signal);
+      if (scope === 'all') {
+        await this.eraseDeleted(log, signal);
+        await this.reclaim(log, signal);
+      }
       await this.removeOrphans(log, signal);
     } finally {
       await log.end();
@@ -70,6 +75,23 @@ export class Scrubber {
     const report = reportOf(log.report);
     if (Object.values(report).some((count) => count > 0)) logger.info('Scrubbed.', { ...report });
     return report;
+  }
+
+  /** Of images whose delay is over. */
+  private async eraseDeleted(log: RunLog, signal: AbortSignal): Promise<void> {
+    const { registry, logger } = this.parts;
+    const turns = {
+      other: () => Promise.resolve(),
+      // Another scrubber has it.
+      missed: () => undefined,
+      failed: ({ image: imageId }: PlanItem, error: unknown) => {
+        log.count('failed');
+        logger.warn('A deletion could not be claimed and is tried again later.', { imageId, error });
+      },
+      over: () => false,
+    };
+    const due = pendingItems(registry, 'deletion', { host: null, idleSince: 0 });
+    await new DeletionPool(this.parts, log).run(due, turns, signal);
   }
 
   private async reclaim(log: RunLog, signal: AbortSignal): Promise<void> {

@@ -41,14 +41,16 @@ export interface Download {
 export type DueWork =
   | { readonly kind: 'upload'; readonly imageId: string; readonly store: string; readonly lease: Lease }
   | { readonly kind: 'stage'; readonly imageId: string; readonly lease: Lease }
-  | {
-      readonly kind: 'delete';
-      readonly imageId: string;
-      readonly locations: readonly ImageLocation[];
-      /** Of all locations, if known. */
-      readonly bytes?: number;
-      readonly lease: Lease;
-    };
+  | DueDeletion;
+
+export interface DueDeletion {
+  readonly kind: 'delete';
+  readonly imageId: string;
+  readonly locations: readonly ImageLocation[];
+  /** Of all locations, if known. */
+  readonly bytes?: number;
+  readonly lease: Lease;
+}
 
 /** A deleted image whose data is still there. */
 export interface DeletedImage {

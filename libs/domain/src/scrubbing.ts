@@ -1,7 +1,7 @@
 import type { Caller } from './caller.js';
 import { defineContract } from './contract.js';
 import type { ImageLocation } from './image.js';
-import type { DueWork, Lease } from './images.js';
+import type { DueDeletion, DueWork, Lease } from './images.js';
 
 /**
  * What waits to be finished or undone, by what the registry knows. `deletion`: data whose delay is over. `interrupted`: an
@@ -58,6 +58,12 @@ export type ClaimedWork =
       readonly lease: Lease;
     };
 
+/** Of `claimDeletions`: a deletion, and the lease on it. */
+export interface ClaimedDeletion {
+  readonly imageId: string;
+  readonly token: string;
+}
+
 /** How often something failed, and when it is tried again: `YYYY-MM-DDTHH:MM:SSZ`. */
 export interface Postponed {
   readonly attempts: number;
@@ -109,6 +115,12 @@ export interface Scrubbing {
 
   /** Takes one piece of work; undefined if it is done, or not to be done any more. `store`: where stuck uploads went. */
   claim(work: { kind: PendingKind; key: string; idleSince: number }, store: string): Promise<ClaimedWork | undefined>;
+  /** As `claim` of kind `deletion`, of up to 500 images at once; those that it does not take are left out. */
+  claimDeletions(imageIds: readonly string[]): Promise<readonly DueDeletion[]>;
+  /** The data of these, up to 500, is erased. Answers with those that are another's now. May be repeated. */
+  finishDeletions(works: readonly ClaimedDeletion[]): Promise<readonly ClaimedDeletion[]>;
+  /** Nothing was begun under these leases of `claimDeletions`, up to 500: the images wait as before. */
+  giveBack(tokens: readonly string[]): Promise<void>;
   /** From now on nobody can store an image of this id. Undefined if a row refers to it. */
   claimOrphan(id: string): Promise<Lease | undefined>;
   /** The store has nothing of it any more. */
@@ -132,6 +144,9 @@ export const SCRUBBING = defineContract<Scrubbing>('scrubbing', {
   located: { timeout: 30_000, idempotent: true },
   unknown: { timeout: 30_000, idempotent: true },
   claim: { timeout: 30_000, idempotent: false },
+  claimDeletions: { timeout: 30_000, idempotent: false },
+  finishDeletions: { timeout: 30_000, idempotent: true },
+  giveBack: { timeout: 10_000, idempotent: true },
   claimOrphan: { timeout: 10_000, idempotent: false },
   finishOrphan: { timeout: 10_000, idempotent: true },
   forgetLocation: { timeout: 10_000, idempotent: false },

@@ -7,6 +7,9 @@ import type { LocationCipher } from './location-cipher.js';
 
 export type SqlValue = string | number | null;
 
+/** A `?` for each of the values, as a list has them. */
+export const marks = (values: readonly SqlValue[]): string => values.map(() => '?').join(', ');
+
 /** SQL with `?` for its values. */
 export interface Statements {
   readonly dialect: Dialect;

@@ -1,7 +1,7 @@
 import { type Image, ServiceError } from '@glance/domain';
 import type { Rights } from '../authorization/authorization.js';
 import { seenTarget } from '../authorization/target.js';
-import type { Statements } from '../database/session.js';
+import { marks, type Statements } from '../database/session.js';
 import { mysqlDialect, sqliteDialect } from '../database/dialect.js';
 import { type ImageRecord, selectList, toImage } from './image-rows.js';
 import { visible } from './visibility.js';
@@ -38,9 +38,13 @@ export async function findVisible(from: Source, rights: Rights, id: string): Pro
 }
 
 /** Lets nobody else change the image until the transaction ends. */
-export async function lockImage(tx: Statements, id: string): Promise<void> {
+export const lockImage = (tx: Statements, id: string): Promise<void> => lockImages(tx, [id]);
+
+/** As `lockImage`; all in one order, or two callers would wait for each other. */
+export async function lockImages(tx: Statements, ids: readonly string[]): Promise<void> {
   // Where transactions that write exclude each other anyway, there is nothing to lock.
-  if (tx.dialect.forUpdate) await tx.rows(`SELECT id FROM images WHERE id = ?${tx.dialect.forUpdate}`, [id]);
+  if (!tx.dialect.forUpdate) return;
+  await tx.rows(`SELECT id FROM images WHERE id IN (${marks(ids)}) ORDER BY id${tx.dialect.forUpdate}`, ids);
 }
 
 /** The visible image for changing it: first the lock, then the look, for it could change while we wait. */

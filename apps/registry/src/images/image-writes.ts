@@ -177,8 +177,8 @@ export async function insert(
 ): Promise<void> {
   const columns = Object.keys(rows[0] ?? {});
   const marks = `(${columns.map(() => '?').join(', ')})`;
-  for (let start = 0; start < rows.length; start += 100) {
-    const some = rows.slice(start, start + 100);
+  for (let start = 0; start < rows.length; start += 500) {
+    const some = rows.slice(start, start + 500);
     const sql = `INSERT INTO ${table} (${columns.join(', ')}) VALUES ${some.map(() => marks).join(', ')}`;
     await tx.run(
       sql,

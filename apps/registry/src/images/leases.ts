@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { type Lease, ServiceError } from '@glance/domain';
 import type { Database } from '../database/database.js';
-import type { Statements } from '../database/session.js';
+import { marks, type Statements } from '../database/session.js';
 import type { Allowance } from '../quotas/project-quotas.js';
-import { lockImage } from './find-image.js';
+import { lockImages } from './find-image.js';
 import { insert } from './image-writes.js';
 
 export interface LeaseRow {
@@ -33,6 +33,9 @@ export const leaseLost = (): ServiceError =>
 
 /** The table `image_leases`: who works on which bytes, and until when without a sign of life. */
 export class Leases {
+  /** When settled leases are forgotten next. */
+  #forgetting = 0;
+
   /** `term` in milliseconds; `clock` as `Date.now`. */
   constructor(
     readonly term: number,
@@ -40,12 +43,17 @@ export class Leases {
   ) {}
 
   async grant(tx: Statements, work: Work): Promise<Lease> {
+    return (await this.grantAll(tx, [work]))[0]!;
+  }
+
+  /** One for each, in their order. */
+  async grantAll(tx: Statements, works: readonly Work[]): Promise<Lease[]> {
     const now = this.clock();
     await this.#forgetSettled(tx, now);
-    const token = randomUUID();
     const created_at = tx.dialect.time(new Date(now));
-    await insert(tx, 'image_leases', [{ token, ...work, expires_at: now + this.term, created_at }]);
-    return { token, expiresIn: this.term };
+    const rows = works.map((work) => ({ token: randomUUID(), ...work, expires_at: now + this.term, created_at }));
+    await insert(tx, 'image_leases', rows);
+    return rows.map(({ token }) => ({ token, expiresIn: this.term }));
   }
 
   /** Extends the lease while the work makes sense: an upload, also to staging, ends when its image is deleted. */
@@ -59,19 +67,29 @@ export class Leases {
   }
 
   /** Runs `work` with the lease of `token`, image and lease locked; without one if there is none (any more). */
-  async locked<T>(
+  locked<T>(
     database: Database,
     token: string,
     work: (tx: Statements, lease: LeaseRow | undefined) => Promise<T>,
   ): Promise<T> {
+    return this.allLocked(database, [token], (tx, [lease]) => work(tx, lease));
+  }
+
+  /** Runs `work` with those leases of `tokens` that there are, in their order; images and leases locked. */
+  allLocked<T>(
+    database: Database,
+    tokens: readonly string[],
+    work: (tx: Statements, leases: readonly LeaseRow[]) => Promise<T>,
+  ): Promise<T> {
     return database.transaction(async (tx) => {
-      const find = `SELECT ${columns} FROM image_leases WHERE token = ?`;
-      const [seen] = await tx.rows<LeaseRow>(find, [token]);
-      if (!seen) return work(tx, undefined);
+      const find = `SELECT ${columns} FROM image_leases WHERE token IN (${marks(tokens)})`;
+      const seen = await tx.rows<LeaseRow>(find, tokens);
+      if (seen.length === 0) return work(tx, []);
       // Always the image first: two orders would be a deadlock.
-      await lockImage(tx, seen.image_id);
-      const [lease] = await tx.rows<LeaseRow>(find + tx.dialect.forUpdate, [token]);
-      return work(tx, lease);
+      const images = new Set(seen.map((lease) => lease.image_id));
+      await lockImages(tx, [...images]);
+      const leases = await tx.rows<LeaseRow>(`${find} ORDER BY token${tx.dialect.forUpdate}`, tokens);
+      return work(tx, leases);
     });
   }
 
@@ -114,8 +132,14 @@ export class Leases {
     return row?.image_id;
   }
 
-  async drop(tx: Statements, token: string): Promise<void> {
-    await tx.run('DELETE FROM image_leases WHERE token = ?', [token]);
+  /** Nothing has been done under these leases of delayed deletions: the images wait as before. */
+  async giveBack(database: Database, tokens: readonly string[]): Promise<void> {
+    const mine = `token IN (${marks(tokens)}) AND outcome IS NULL AND kind = 'delete' AND previous_status = 'pending_delete'`;
+    await database.run(`DELETE FROM image_leases WHERE ${mine}`, tokens);
+  }
+
+  async drop(tx: Statements, ...tokens: readonly string[]): Promise<void> {
+    await tx.run(`DELETE FROM image_leases WHERE token IN (${marks(tokens)})`, tokens);
   }
 
   /** Takes over at most `limit` leases that ran out, each with a new token: of several callers one gets it. */
@@ -144,7 +168,10 @@ export class Leases {
     return won > 0 ? { ...lease, token } : undefined;
   }
 
+  /** Seldom: whoever begins or ends work at that moment is in the way. */
   async #forgetSettled(tx: Statements, now: number): Promise<void> {
+    if (now < this.#forgetting) return;
+    this.#forgetting = now + this.term / 2;
     const over = "outcome IS NOT NULL OR kind = 'orphan'";
     await tx.run(`DELETE FROM image_leases WHERE expires_at < ? AND (${over})`, [now]);
   }

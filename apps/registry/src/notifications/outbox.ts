@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Caller } from '@glance/domain';
 import type { Database } from '../database/database.js';
-import type { Statements } from '../database/session.js';
+import { marks, type Statements } from '../database/session.js';
 import { insert } from '../images/image-writes.js';
 import { type NotificationSettings, silence } from './config.js';
 import type { NotificationEvent } from './events.js';
@@ -92,8 +92,6 @@ export async function recordFailure(database: Database, ids: readonly number[], 
     return dropped;
   });
 }
-
-const marks = (ids: readonly number[]): string => ids.map(() => '?').join(', ');
 
 /** Characters. Beyond it, brokers and databases refuse what they are sent, and with it the change. */
 const longest = 1024 * 1024;

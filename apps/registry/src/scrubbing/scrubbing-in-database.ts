@@ -2,7 +2,9 @@ import { randomUUID } from 'node:crypto';
 import {
   type Backlog,
   type Caller,
+  type ClaimedDeletion,
   type ClaimedWork,
+  type DueDeletion,
   type DueWork,
   type Lease,
   type LocatedData,
@@ -38,6 +40,13 @@ interface LocatedRow extends LocationColumns {
   readonly image_id: string;
   readonly size: number | null;
   readonly changed: string;
+}
+
+/** What one call may be about. */
+const most = 500;
+
+function requireFew(things: readonly unknown[]): void {
+  if (things.length > most) throw new ServiceError('Invalid', `At most ${most} can be asked about at a time.`);
 }
 
 /** The contract `Scrubbing` on Glance's tables and ours. */
@@ -90,7 +99,8 @@ export class ScrubbingInDatabase implements Scrubbing {
     }));
   }
 
-  unknown(place: 'store' | 'staging', names: readonly string[]): Promise<readonly string[]> {
+  async unknown(place: 'store' | 'staging', names: readonly string[]): Promise<readonly string[]> {
+    requireFew(names);
     return unknownNames(this.database, place, names);
   }
 
@@ -98,12 +108,27 @@ export class ScrubbingInDatabase implements Scrubbing {
     { kind, key, idleSince }: { kind: PendingKind; key: string; idleSince: number },
     store: string,
   ): Promise<ClaimedWork | undefined> {
-    if (kind === 'deletion') return this.#deletions.claim(key);
+    if (kind === 'deletion') return (await this.#deletions.claim([key]))[0];
     if (kind === 'import') return this.#claimImport(key, idleSince);
     if (kind === 'stuck') return this.#claimStuck(key, idleSince, store);
     if (kind === 'staged') throw new ServiceError('Invalid', 'Staged data is forgotten by its name.');
     const lease = await this.#leases.takeOne(this.database, key);
     return lease && this.#resumed(lease);
+  }
+
+  async claimDeletions(imageIds: readonly string[]): Promise<readonly DueDeletion[]> {
+    requireFew(imageIds);
+    return this.#deletions.claim(imageIds);
+  }
+
+  async finishDeletions(works: readonly ClaimedDeletion[]): Promise<readonly ClaimedDeletion[]> {
+    requireFew(works);
+    return works.length === 0 ? [] : this.#deletions.finishAll(works);
+  }
+
+  async giveBack(tokens: readonly string[]): Promise<void> {
+    requireFew(tokens);
+    if (tokens.length > 0) await this.#leases.giveBack(this.database, tokens);
   }
 
   /** The lock comes first: an upload that begins afterwards sees the lease. */

@@ -50,6 +50,39 @@ describe.each(databaseKinds)('what scrubbers ask on $name', (kind) => {
     expect(await scrubbing.pending('deletion', page())).toHaveLength(4);
   });
 
+  it('are deletions that are claimed and finished many at a time, each by one of several', async () => {
+    const images = registry.images(delayed);
+    const ids: string[] = [];
+    for (let n = 0; n < 6; n++) ids.push((await registry.active({ tags: ['t'] })).id);
+    for (const id of ids) await images.beginDelete(alice, id);
+    const scrubbing = registry.scrubbing(delayed);
+    const elsewhere = registry.scrubbing(delayed, await registry.connectAgain());
+    expect(await scrubbing.claimDeletions(ids)).toEqual([]);
+    registry.pass(101);
+    const claims = await Promise.all([scrubbing, elsewhere, scrubbing].map((some) => some.claimDeletions(ids)));
+    const works = claims.flat();
+    expect(works.map(({ imageId }) => imageId).sort()).toEqual(ids.toSorted());
+    for (const work of works) {
+      const { location } = stored(work.imageId);
+      expect(work).toMatchObject({ kind: 'delete', locations: [location], bytes: 5 });
+    }
+    const [unbegun, late, ...rest] = works.map(({ imageId, lease }) => ({ imageId, token: lease.token }));
+    await expect(images.restore(alice, unbegun!.imageId)).rejects.toMatchObject({ code: 'Conflict' });
+    await scrubbing.giveBack([unbegun!.token]);
+    expect(await images.restore(alice, unbegun!.imageId)).toMatchObject({ status: 'active', tags: ['t'] });
+    for (const _ of 'twice') expect(await scrubbing.finishDeletions(rest)).toEqual([]);
+    await expect(images.restore(alice, rest[0]!.imageId)).rejects.toMatchObject({ code: 'NotFound' });
+    registry.pass(61);
+    const [another] = await images.claimDue(10, 'abandoned');
+    expect(another).toMatchObject({ imageId: late!.imageId });
+    expect(await scrubbing.finishDeletions([late!, rest[0]!])).toEqual([late]);
+    await scrubbing.giveBack([rest[0]!.token]);
+    await images.finishDelete(another!.lease.token);
+    expect(await scrubbing.finishDeletions([late!])).toEqual([]);
+    expect(await pending('interrupted')).toEqual([]);
+    await expect(scrubbing.claimDeletions(Array<string>(501).fill('x'))).rejects.toMatchObject({ code: 'Invalid' });
+  });
+
   it('are interrupted uploads, which one of several gets', async () => {
     const id = await queued();
     await registry.images().beginUpload(alice, id, { store: 'fast', size: null });

@@ -1,9 +1,7 @@
 import { ServiceError } from '@glance/domain';
-import type { SqlValue } from '../database/session.js';
+import { marks, type SqlValue } from '../database/session.js';
 import type { Source } from '../images/find-image.js';
 
-/** How many names may be asked about at a time. */
-const mostNames = 500;
 /** Locations that are looked at in one go: all that are encrypted are, and between two goes others have their turn. */
 const pageSize = 1000;
 
@@ -37,11 +35,11 @@ export async function unknownNames(
   place: 'store' | 'staging',
   names: readonly string[],
 ): Promise<string[]> {
-  if (names.length > mostNames) throw new ServiceError('Invalid', `At most ${mostNames} names can be asked about.`);
   if (names.length === 0) return [];
-  const marks = names.map(() => '?').join(', ');
   const sources = place === 'store' ? inStore : inStaging;
-  const parts = sources.map(([column, table]) => `SELECT ${column} AS name ${table} AND ${column} IN (${marks})`);
+  const parts = sources.map(
+    ([column, table]) => `SELECT ${column} AS name ${table} AND ${column} IN (${marks(names)})`,
+  );
   const rows = await from.rows<{ name: string }>(
     parts.join(' UNION '),
     sources.flatMap((): SqlValue[] => [...names]),

@@ -6,6 +6,7 @@ import type { Bytes } from '../../bytes.js';
 import type { Capacity, ReadOptions, StoreDriver } from '../../driver.js';
 import type { Holding } from '../../holding.js';
 import { imageName, namePattern } from '../../image-id.js';
+import { DirectorySync } from './directory-sync.js';
 import { type FileSystem, fileSystem } from './file-system.js';
 import { fileBytes } from './file-bytes.js';
 import { namesAt, namesOf, urlOf } from './file-names.js';
@@ -44,12 +45,14 @@ export class FileDriver implements StoreDriver {
   readonly #settings: FileDriverSettings;
   readonly #fs: FileSystem;
   readonly #mount: MountPoint;
+  readonly #sync: DirectorySync;
   #made = false;
 
   constructor(settings: FileDriverSettings) {
     this.#settings = settings;
     this.#fs = fileSystem(settings.patience);
     this.#mount = new MountPoint(settings.directory, settings.mountPoint);
+    this.#sync = new DirectorySync(this.#fs, settings.directory);
   }
 
   async open(): Promise<void> {
@@ -120,8 +123,7 @@ export class FileDriver implements StoreDriver {
 
   async delete(url: string): Promise<void> {
     const { file, upload } = namesAt(this.#settings.directory, url);
-    await this.#mount.check();
-    await this.#fs.unlink(file).catch(orNotFound);
+    await this.#fs.unlink(file).catch((error: unknown) => this.#missing(error));
     // A process that died right after it had published has left the claim.
     await this.#fs.rmdir(upload).catch(ignoring('ENOENT', 'ENOTEMPTY'));
     await this.#syncDirectory();
@@ -177,20 +179,19 @@ export class FileDriver implements StoreDriver {
   }
 
   async #sizeOf(file: string): Promise<number> {
-    const stats = await this.#fs.stat(file).catch(async (error: unknown) => {
-      // A file system that is away has lost nothing.
-      await this.#mount.check();
-      return orNotFound(error);
-    });
+    const stats = await this.#fs.stat(file).catch((error: unknown) => this.#missing(error));
     if (!stats.isFile()) throw new ServiceError('BadLocation', 'The location is not that of a file.');
     return stats.size;
   }
 
-  // What is in a directory is on the disk only when the directory is.
+  async #missing(error: unknown): Promise<never> {
+    // A file system that is away has lost nothing.
+    await this.#mount.check();
+    return orNotFound(error);
+  }
+
   async #syncDirectory(): Promise<void> {
-    if (!this.#settings.durable) return;
-    await using directory = await this.#fs.open(this.#settings.directory);
-    await directory.sync();
+    if (this.#settings.durable) await this.#sync.reach();
   }
 }
 
