@@ -1,9 +1,12 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
-import type { Images, Logger, Members, Metadefs, Scrubbing, Tasks } from '@glance/domain';
-import type { Stores } from '@glance/store';
+import type { Caching, Images, Logger, Members, Metadefs, Scrubbing, Tasks } from '@glance/domain';
+import type { ImageCache, Stores } from '@glance/store';
 import type { FastifyRequest } from 'fastify';
 import type { ApiSettings } from './config.js';
+import { CacheController } from './cache/cache.controller.js';
+import { CachedImagesController, QueuedImagesController } from './cache/cache-management.controllers.js';
+import type { CachedImages } from './cache/cached-images.js';
 import { InfoController } from './discovery/info.controller.js';
 import { SchemasController } from './discovery/schemas.controller.js';
 import { VersionsController } from './discovery/versions.controller.js';
@@ -46,7 +49,14 @@ export interface ApiParts {
   readonly metadefs: Metadefs;
   readonly tasks: Tasks;
   readonly scrubbing: Scrubbing;
+  readonly caching: Caching;
   readonly stores: Stores;
+  /** Copies of images on this host, and how other hosts are told that one is not to be served any more. */
+  readonly cache?: {
+    readonly images: ImageCache;
+    readonly node: string | null;
+    readonly tell: (node: string, id: string) => Promise<void>;
+  };
   /** Where data waits for its import. */
   readonly staging: StagingPlace;
   readonly logger: Logger;
@@ -59,10 +69,14 @@ export interface FrontParts {
   readonly traffic: Traffic;
   readonly imports: Imports;
   readonly signatures: Signatures;
+  readonly cached: CachedImages | undefined;
   readonly errors: ErrorFilter;
   readonly baseUrl: BaseUrl;
   readonly versions: (request: FastifyRequest) => string;
 }
+
+/** Who answers the routes of the older cache API. */
+const cacheManagement = [CachedImagesController, QueuedImagesController] as const;
 
 /** Who answers which routes. */
 export const controllers = [
@@ -76,6 +90,8 @@ export const controllers = [
   ActionsController,
   DeletedImagesController,
   ScrubberRunsController,
+  CacheController,
+  ...cacheManagement,
   NamespacesController,
   PropertiesController,
   ObjectsController,
@@ -91,7 +107,9 @@ export const controllers = [
 @Module({})
 export class ApiModule {
   static with(settings: ApiSettings, parts: ApiParts, front: FrontParts): DynamicModule {
-    const { images, members, metadefs, tasks, scrubbing, stores, logger } = parts;
+    const { images, members, metadefs, tasks, scrubbing, caching, stores, logger } = parts;
+    const managesCache = /cachemanagement/.test(settings.flavor ?? '');
+    const caches = managesCache || /caching/.test(settings.flavor ?? '');
     const sharing = new ImageSharing({ images, members, stores, logger });
     const data = new ImageData({
       images,
@@ -116,6 +134,9 @@ export class ApiModule {
       [tokens.metadefs, metadefs],
       [tokens.tasks, tasks],
       [tokens.scrubbing, scrubbing],
+      [tokens.caching, caching],
+      [tokens.cachedImages, front.cached],
+      [tokens.downloads, caches ? front.cached?.cache : undefined],
       [tokens.staging, front.imports.staging],
       [tokens.engine, front.imports.engine],
       [tokens.signatures, front.signatures],
@@ -133,7 +154,7 @@ export class ApiModule {
     ];
     return {
       module: ApiModule,
-      controllers: [...controllers],
+      controllers: controllers.filter((each) => managesCache || !cacheManagement.some((one) => one === each)),
       providers: [
         ...values.map(([provide, useValue]) => ({ provide, useValue })),
         { provide: APP_FILTER, useValue: front.errors },

@@ -32,7 +32,12 @@ const believing: Identity = {
 
 let service: TestService;
 beforeAll(async () => {
-  service = await startService({ identity: believing, stores: ['other'] });
+  service = await startService({
+    identity: believing,
+    stores: ['other'],
+    settings: { flavor: 'keystone+cachemanagement' },
+    cache: { maxSize: 1024 ** 2 },
+  });
 });
 afterAll(() => service.close());
 

@@ -1,4 +1,5 @@
 import { type Config, declare, flag, integer, list, text, type ValuesOf } from '@glance/config';
+import { cacheOptions } from './cache/cache-options.js';
 import { corsOptions, type CorsSettings } from './http/cors-options.js';
 import { keystoneOptions, type KeystoneSettings } from './identity/keystone-options.js';
 import { importMethods } from '@glance/domain';
@@ -59,9 +60,6 @@ const apiOptions = declare('DEFAULT', {
     default: false,
     deprecated: 'since Newton; use the locations API',
     help: 'Show all locations of an image, and let them be changed by PATCH.',
-  }),
-  image_cache_dir: text({
-    help: 'Directory of the image cache. Set, it also announces the cache versions of the API.',
   }),
   shutdown_notice: integer({
     default: 0,
@@ -147,6 +145,7 @@ const healthOptions = declare('healthcheck', {
 
 const merged = [
   apiOptions,
+  cacheOptions,
   importOptions,
   importFilterOptions,
   downloadOptions,
@@ -167,6 +166,7 @@ export const hostDeclarations = [apiOptions, importOptions] as const;
 
 /** All that can be set about the api. */
 export type ApiSettings = ValuesOf<typeof apiOptions> &
+  ValuesOf<typeof cacheOptions> &
   ValuesOf<typeof importOptions> &
   ValuesOf<typeof importFilterOptions> &
   ValuesOf<typeof downloadOptions> &

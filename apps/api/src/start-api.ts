@@ -2,6 +2,7 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { fastify, type FastifyInstance, type FastifyRequest } from 'fastify';
 import { ApiModule, type ApiParts } from './api.module.js';
+import { CachedImages } from './cache/cached-images.js';
 import type { ApiSettings } from './config.js';
 import { versionDocument, versionSegments } from './discovery/versions.js';
 import { baseUrl } from './http/base-url.js';
@@ -62,8 +63,10 @@ export async function startApi(settings: ApiSettings, parts: ApiParts): Promise<
 
   const signatures = new Signatures(certificatesOf(settings.keyManager, settings.keystone), parts.logger);
   const imports = startImports(settings, parts, { traffic, signatures });
+  const { images: cache, ...others } = parts.cache ?? {};
+  const cached = cache && new CachedImages({ ...parts, cache, node: null, tell: async () => undefined, ...others });
   const app = await NestFactory.create<NestFastifyApplication>(
-    ApiModule.with(settings, parts, { traffic, imports, signatures, errors, baseUrl: urlOf, versions }),
+    ApiModule.with(settings, parts, { traffic, imports, cached, signatures, errors, baseUrl: urlOf, versions }),
     new FastifyAdapter(instance),
     { bodyParser: false, logger: false, abortOnError: false },
   );
@@ -72,10 +75,11 @@ export async function startApi(settings: ApiSettings, parts: ApiParts): Promise<
   const address = { host: settings.bindHost, port: settings.bindPort, backlog: settings.backlog };
   const url = await instance.listen(address).catch(async (error: unknown) => {
     await imports.engine.close();
+    await cached?.close();
     await app.close();
     throw error;
   });
-  return { url, ...stopping(app, instance, { traffic, imports, identity }) };
+  return { url, ...stopping(app, instance, { traffic, imports, cached, identity }) };
 }
 
 function createServer(settings: ApiSettings, errors: ErrorFilter, segments: ReadonlySet<string>): FastifyInstance {
@@ -109,7 +113,12 @@ function createServer(settings: ApiSettings, errors: ErrorFilter, segments: Read
 function stopping(
   app: NestFastifyApplication,
   { server }: FastifyInstance,
-  { traffic, imports, identity }: { traffic: Traffic; imports: Imports; identity: Identity },
+  {
+    traffic,
+    imports,
+    cached,
+    identity,
+  }: { traffic: Traffic; imports: Imports; cached: CachedImages | undefined; identity: Identity },
 ): Omit<RunningApi, 'url'> {
   return {
     announceStop: () => traffic.leave(),
@@ -121,6 +130,7 @@ function stopping(
       server.closeAllConnections();
       await imports.engine.close();
       await traffic.drain(undoTime);
+      await cached?.close();
       await app.close();
       identity.close?.();
     },

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type ApiSettings, type StagingPlace, startApi } from '@glance/api';
 import type { Config } from '@glance/config';
-import { IMAGES, type Logger, MEMBERS, METADEFS, SCRUBBING, TASKS } from '@glance/domain';
+import { CACHING, IMAGES, type Logger, MEMBERS, METADEFS, SCRUBBING, TASKS } from '@glance/domain';
 import { type DatabaseSettings, type Registry, startRegistry } from '@glance/registry';
 import {
   type Broker,
@@ -16,8 +16,9 @@ import { type ScrubberParts, scrubberOptions, startScrubber } from '@glance/scru
 import type { Stores } from '@glance/store';
 import { adminOptions, openAdminPort } from './admin-port.js';
 import type { Check } from './asker.js';
+import { cacheNode, imageCache, openCache } from './cache.js';
 import { expose } from './metrics/exposition.js';
-import { brokerSources, registrySources, storeSource } from './metrics/sources.js';
+import { brokerSources, cacheSource, registrySources, storeSource } from './metrics/sources.js';
 import type { Running } from './program.js';
 import { registryParts } from './registry-parts.js';
 import { seldom } from './seldom.js';
@@ -102,14 +103,19 @@ export async function startService(parts: ServiceParts): Promise<RunningService>
     await broker.close();
     await stores.close();
   };
-  const facts = { images, members, metadefs, tasks, scrubbing };
-  const running = await startApi(api, { ...facts, stores, staging, logger }).catch(async (error: unknown) => {
-    // What goes on working would keep a process alive that serves nobody.
-    await close();
-    throw error;
-  });
+  const facts = { images, members, metadefs, tasks, scrubbing, caching: remote(CACHING, broker) };
+  const found = imageCache(config, logger);
+  const cache = found && (await openCache(found, cacheNode(config, api), broker, logger));
+  const running = await startApi(api, { ...facts, stores, staging, logger, ...(cache && { cache }) }).catch(
+    async (error: unknown) => {
+      // What goes on working would keep a process alive that serves nobody.
+      await close();
+      throw error;
+    },
+  );
   admin.started(serviceChecks(broker, registry, stores));
   exposeService(broker, registry, stores);
+  if (found) expose(cacheSource(found));
   return {
     url: running.url,
     async stop() {

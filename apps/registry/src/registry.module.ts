@@ -1,6 +1,7 @@
 import { type DynamicModule, Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
-import { IMAGES, MEMBERS, METADEFS, SCRUBBING, TASKS } from '@glance/domain';
+import { CACHING, IMAGES, MEMBERS, METADEFS, SCRUBBING, TASKS } from '@glance/domain';
 import type { Authorization } from './authorization/authorization.js';
+import { CachingInDatabase } from './caching/caching-in-database.js';
 import type { RegistrySettings } from './config.js';
 import type { Database } from './database/database.js';
 import { ImagesInDatabase } from './images/images-in-database.js';
@@ -34,6 +35,7 @@ export class RegistryModule implements OnApplicationShutdown {
         { provide: MEMBERS.name, useValue: new MembersInDatabase(...common) },
         { provide: TASKS.name, useValue: new TasksInDatabase(...common, quotas) },
         { provide: SCRUBBING.name, useValue: new ScrubbingInDatabase(...common) },
+        { provide: CACHING.name, useValue: new CachingInDatabase(database, authorization) },
         {
           provide: METADEFS.name,
           useValue: new MetadefsInDatabase(database, Date.now, outbox, authorization),

@@ -1,6 +1,8 @@
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import {
+  CACHING,
+  type Caching,
   IMAGES,
   type Images,
   type Logger,
@@ -59,9 +61,9 @@ export interface Registry {
 }
 
 /**
- * Connects to the database, serves `IMAGES`, `MEMBERS`, `TASKS`, `SCRUBBING` and `METADEFS` on `broker`, and sends notifications. Changes
- * nothing in the schema: one that is missing or too old fails with `Conflict` and a message that names the command to
- * run. `Invalid` if locations are encrypted with another key than the one that is configured.
+ * Connects to the database, serves `IMAGES`, `MEMBERS`, `TASKS`, `SCRUBBING`, `CACHING` and `METADEFS` on `broker`, and sends
+ * notifications. Changes nothing in the schema: one that is missing or too old fails with `Conflict` and a message that
+ * names the command to run. `Invalid` if locations are encrypted with another key than the one that is configured.
  */
 export async function startRegistry(
   settings: RegistryParts,
@@ -85,6 +87,7 @@ export async function startRegistry(
     await broker.serve(MEMBERS, application.get<Members>(MEMBERS.name));
     await broker.serve(TASKS, application.get<Tasks>(TASKS.name));
     await broker.serve(SCRUBBING, application.get<Scrubbing>(SCRUBBING.name));
+    await broker.serve(CACHING, application.get<Caching>(CACHING.name));
     await broker.serve(METADEFS, application.get<Metadefs>(METADEFS.name));
     const relay =
       notifications.drivers.length > 0

@@ -1,3 +1,4 @@
+export * from './caching.js';
 export * from './caller.js';
 export * from './contract.js';
 export * from './errors.js';

@@ -1,4 +1,4 @@
-export type { CachedImage, Removed } from './cache/cache-directory.js';
+export type { CacheDirectory, CachedImage, Removed } from './cache/cache-directory.js';
 export type { CacheableImage } from './cache/cache-entry.js';
 export * from './cache/image-cache.js';
 export * from './bytes.js';

@@ -1,7 +1,7 @@
 import type { OutgoingHttpHeaders } from 'node:http';
 import { Controller, Get, Head, Inject, Put, Req, Res } from '@nestjs/common';
 import { type Download, type Image, type Images, isServiceError, ServiceError } from '@glance/domain';
-import type { Stores } from '@glance/store';
+import type { ImageCache, Stores } from '@glance/store';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type ByteRange, byteRange } from '../http/byte-range.js';
 import { wantBody } from '../http/expect-continue.js';
@@ -24,6 +24,7 @@ export class ImageDataController {
     @Inject(tokens.stores) private readonly stores: Stores,
     @Inject(tokens.traffic) private readonly traffic: Traffic,
     @Inject(tokens.locationRenewal) private readonly renewal: LocationRenewal,
+    @Inject(tokens.downloads) private readonly cache: ImageCache | undefined,
   ) {}
 
   @Put()
@@ -81,12 +82,16 @@ export class ImageDataController {
     reply.raw.once('close', () => gone.abort());
     const { signal } = gone;
     const current = this.renewal.ordered(locations);
-    const open = (part: Partial<ByteRange>) => this.stores.openRead(current, { ...part, prefer, signal });
+    const open = (part: Partial<ByteRange>, within = signal) =>
+      this.stores.openRead(current, { ...part, prefer, signal: within });
     let opened;
     try {
       const size = image.size ?? (await open({ offset: 0 })).size;
       const range = byteRange(request.headers, size, etag);
-      const { data } = await open({ offset: 0, ...range });
+      const fill = request.method === 'GET' && range === undefined;
+      const data = this.cache
+        ? await this.cache.read({ image, ...range, fill, signal, fetch: open })
+        : (await open({ offset: 0, ...range })).data;
       opened = { size, range, data };
     } catch (error) {
       if (isServiceError(error, 'BadLocation')) {

@@ -2,6 +2,7 @@ import { Controller, Delete, Get, Inject, Patch, Post, Req, Res } from '@nestjs/
 import type { Image, Images } from '@glance/domain';
 import type { Stores } from '@glance/store';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { CachedImages } from '../cache/cached-images.js';
 import type { ApiSettings } from '../config.js';
 import type { BaseUrl } from '../http/base-url.js';
 import { jsonBody, jsonObject } from '../http/json-body.js';
@@ -35,6 +36,7 @@ export class ImagesController {
     @Inject(tokens.stores) private readonly stores: Stores,
     @Inject(tokens.sharing) private readonly sharing: ImageSharing,
     @Inject(tokens.locationRenewal) private readonly renewal: LocationRenewal,
+    @Inject(tokens.cachedImages) private readonly cached: CachedImages | undefined,
   ) {
     this.formats = formatsOf(settings);
   }
@@ -87,6 +89,7 @@ export class ImagesController {
   @Delete(':id')
   async remove(@Req() request: OneImage, @Res() reply: FastifyReply): Promise<void> {
     await this.traffic.during(this.data.remove(request.caller, request.params.id));
+    await this.cached?.gone(request.params.id);
     reply.code(204).send();
   }
 }

@@ -24,7 +24,13 @@ const page = (key: string, component: string): JsonSchema =>
 
 /** Every shape that a body has: made of the schemas that clients are given at `/v2/schemas`. */
 export function components(formats: Formats): Readonly<Record<string, JsonSchema>> {
-  return { ...common(), ...imageComponents(formats), ...taskComponents(), ...metadefComponents() };
+  return {
+    ...common(),
+    ...cacheComponents(),
+    ...imageComponents(formats),
+    ...taskComponents(),
+    ...metadefComponents(),
+  };
 }
 
 function common(): Readonly<Record<string, JsonSchema>> {
@@ -107,6 +113,29 @@ function imageComponents(formats: Formats): Readonly<Record<string, JsonSchema>>
       },
       ['method'],
     ),
+  };
+}
+
+function cacheComponents(): Readonly<Record<string, JsonSchema>> {
+  const [whole, seconds] = [{ type: 'integer' }, { type: 'number' }];
+  const times = { last_accessed: seconds, last_modified: seconds };
+  const cached = {
+    id: text,
+    image_id: text,
+    hits: whole,
+    size: whole,
+    ...times,
+    checksum: { type: ['null', 'string'] },
+  };
+  const [cached_images, queued_images] = [listOf(record(cached)), listOf(text)];
+  return {
+    CacheState: record({ cached_images, queued_images }),
+    CacheNodes: listOf(text),
+    Cached: record({ cached_images }),
+    Queued: record({ queued_images }),
+    Pruned: record({ total_files_pruned: whole, total_bytes_pruned: whole }),
+    Deleted: record({ num_deleted: whole }),
+    Nothing: { type: 'null' },
   };
 }
 

@@ -1,3 +1,4 @@
+import { cacheOperations } from './cache-operations.js';
 import { imageOperations } from './image-operations.js';
 import { metadefOperations } from './metadef-operations.js';
 import { jsonOf, type Operation, paging } from './operation.js';
@@ -47,4 +48,10 @@ const tasks: readonly Operation[] = [
 ];
 
 /** All that the API does. A route that is not here fails a test. */
-export const operations: readonly Operation[] = [...service, ...imageOperations, ...tasks, ...metadefOperations];
+export const operations: readonly Operation[] = [
+  ...service,
+  ...imageOperations,
+  ...tasks,
+  ...cacheOperations,
+  ...metadefOperations,
+];

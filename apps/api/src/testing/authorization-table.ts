@@ -177,6 +177,13 @@ export const rows: readonly Row[] = [
         (one) => (kind.state === 'deactivated' && !isAdmin(one) ? 403 : 200),
       ),
   },
+  {
+    method: 'PUT',
+    path: '/v2/cache/{id}',
+    expected: (persona, kind) => adminOnly(kind.state === 'deactivated' ? 400 : 202)(persona, kind),
+  },
+  { method: 'GET', path: '/v2/cache/nodes/{id}', expected: adminOnly(200) },
+  { method: 'DELETE', path: '/v2/cache/{id}', expected: adminOnly(204) },
   { method: 'PUT', path: '/v2/images/{id}/stage', queued: true, expected: byOwner(204) },
   {
     method: 'POST',
@@ -263,6 +270,22 @@ export interface PlainRow {
 const mayCreate = (persona: Persona): boolean => isAdmin(persona) || has(persona, 'member');
 const everybody = (): number => 200;
 
+const adminsOnly =
+  (status: number): PlainRow['expected'] =>
+  (persona) =>
+    isAdmin(persona) ? status : 403;
+
+const cacheRows: readonly PlainRow[] = [
+  { method: 'GET', path: '/v2/cache', expected: adminsOnly(200) },
+  { method: 'DELETE', path: '/v2/cache', expected: adminsOnly(204) },
+  { method: 'POST', path: '/v2/cache/clean', expected: adminsOnly(200) },
+  { method: 'POST', path: '/v2/cache/prune', expected: adminsOnly(200) },
+  { method: 'GET', path: '/v2/cached_images', expected: adminsOnly(200) },
+  { method: 'DELETE', path: '/v2/cached_images', expected: adminsOnly(200) },
+  { method: 'GET', path: '/v2/queued_images', expected: adminsOnly(200) },
+  { method: 'DELETE', path: '/v2/queued_images', expected: adminsOnly(200) },
+];
+
 export const plainRows: readonly PlainRow[] = [
   {
     method: 'POST',
@@ -300,6 +323,7 @@ export const plainRows: readonly PlainRow[] = [
     body: {},
     expected: (persona) => (isAdmin(persona) ? 400 : 403),
   },
+  ...cacheRows,
   { method: 'GET', path: '/v2/schemas/image', expected: everybody },
   { method: 'GET', path: '/v2/info/import', expected: everybody },
   { method: 'GET', path: '/v2/info/usage', expected: everybody },

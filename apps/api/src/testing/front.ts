@@ -1,4 +1,5 @@
 import {
+  type Caching,
   type Images,
   type Logger,
   type Members,
@@ -48,6 +49,7 @@ export function startFront({
     metadefs: {} as Metadefs,
     tasks: { claim: none, abandonedStaging: none } as unknown as Tasks,
     scrubbing: {} as Scrubbing,
+    caching: {} as Caching,
     stores,
     staging: { host: null, store: new Store(new MemoryDriver()), scratchDirectory: '/nonexistent' },
     logger,

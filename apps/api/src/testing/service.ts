@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
+  CACHING,
   IMAGES,
   type Images,
   type Logger,
@@ -16,7 +17,7 @@ import {
 } from '@glance/domain';
 import { manage, type RegistrySettings, startRegistry } from '@glance/registry';
 import { inProcess, remote } from '@glance/rpc';
-import { Store, Stores } from '@glance/store';
+import { ImageCache, Store, Stores } from '@glance/store';
 import type { ApiSettings } from '../config.js';
 import type { Identity } from '../identity/identity.js';
 import { type RunningApi, startApi } from '../start-api.js';
@@ -61,6 +62,8 @@ export interface ServiceChanges {
   readonly identity?: Identity;
   /** Names of further stores: then all of them have names that clients know. */
   readonly stores?: readonly string[];
+  /** With a cache, in bytes. */
+  readonly cache?: { readonly maxSize: number };
   /** By the names of stores. */
   readonly weights?: Readonly<Record<string, number>>;
 }
@@ -116,11 +119,22 @@ export async function startService(changes: ServiceChanges = {}): Promise<TestSe
     })),
     { defaultId: 'memory', named: others.length > 0 },
   );
+  const cache = changes.cache
+    ? new ImageCache({
+        directory: join(folder, 'cache'),
+        maxSize: changes.cache.maxSize,
+        stallTime: 60_000,
+        logger: silentLogger,
+      })
+    : undefined;
+  await cache?.open();
   const api = await startApi(testSettings(changes.settings), {
     images,
     members,
     metadefs: remote(METADEFS, broker),
     scrubbing: remote(SCRUBBING, broker),
+    caching: remote(CACHING, broker),
+    ...(cache && { cache: { images: cache, node: 'http://here', tell: async () => undefined } }),
     tasks,
     staging: { host: null, store: new Store(staging), scratchDirectory: scratch },
     stores,

@@ -1,7 +1,7 @@
-import { type Contract, IMAGES, MEMBERS, METADEFS, SCRUBBING, TASKS } from '@glance/domain';
+import { CACHING, type Contract, IMAGES, MEMBERS, METADEFS, SCRUBBING, TASKS } from '@glance/domain';
 import type { WaitingWork, Registry } from '@glance/registry';
 import type { Broker } from '@glance/rpc';
-import type { Stores } from '@glance/store';
+import type { ImageCache, Stores } from '@glance/store';
 import { asker } from '../asker.js';
 import { seldom } from '../seldom.js';
 import { type Source, source } from './source.js';
@@ -9,7 +9,7 @@ import { type Source, source } from './source.js';
 /** Milliseconds that a look at a store or a database holds, however many ask. */
 const pace = 5_000;
 
-const contracts: readonly Contract<unknown>[] = [IMAGES, MEMBERS, TASKS, SCRUBBING, METADEFS];
+const contracts: readonly Contract<unknown>[] = [IMAGES, MEMBERS, TASKS, SCRUBBING, CACHING, METADEFS];
 
 /** How calls travel, and how far the registries are behind. */
 export function brokerSources(broker: Broker): Source[] {
@@ -78,6 +78,25 @@ export function storeSource(stores: Stores): Source {
         glance_store_up: seen.map(({ labels, up }) => [labels, up]),
         glance_store_capacity_bytes: sized.map(({ labels, capacity }) => [labels, capacity.total]),
         glance_store_available_bytes: sized.map(({ labels, capacity }) => [labels, capacity.available]),
+      };
+    },
+  );
+}
+
+/** What is in the image cache of this host. */
+export function cacheSource(cache: ImageCache): Source {
+  let entries: Awaited<ReturnType<typeof cache.directory.entries>> = [];
+  const look = seldom(pace, async () => void (entries = await cache.directory.entries()));
+  return source(
+    {
+      glance_cache_images: { help: 'Images in the cache of this host. All its processes see the same.' },
+      glance_cache_size_bytes: { help: 'Bytes that they take.' },
+    },
+    async () => {
+      await look();
+      return {
+        glance_cache_images: entries.length,
+        glance_cache_size_bytes: entries.reduce((sum, { size }) => sum + size, 0),
       };
     },
   );

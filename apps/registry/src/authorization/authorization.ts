@@ -1,10 +1,11 @@
-import { type Caller, type Image, ServiceError } from '@glance/domain';
+import { type CacheRule, type Caller, type Image, ServiceError } from '@glance/domain';
 import { type Credentials, type Explanation, glanceRules, Policy, type Target } from '@glance/policy';
 import { PropertyProtection } from './property-protection.js';
 import { nobodysProject } from './target.js';
 
 /** The rules that the registry asks. */
 export type Rule =
+  | CacheRule
   | 'add_image'
   | 'get_image'
   | 'get_images'

@@ -1,5 +1,6 @@
 import type { Caller, Image, Images, NewImage, StoredData } from '@glance/domain';
 import type { RegistrySettings } from '../config.js';
+import { CachingInDatabase } from '../caching/caching-in-database.js';
 import { connect } from '../database/connect.js';
 import type { Database } from '../database/database.js';
 import type { LocationCipher } from '../database/location-cipher.js';
@@ -71,6 +72,10 @@ export class TestRegistry {
     return new ScrubbingInDatabase(database, { ...registrySettings, ...settings }, () => this.now);
   }
 
+  caching(): CachingInDatabase {
+    return new CachingInDatabase(this.database);
+  }
+
   /** As another process would. */
   async connectAgain(cipher?: LocationCipher): Promise<Database> {
     const database = await connect(this.place.settings, cipher);
@@ -95,6 +100,8 @@ export class TestRegistry {
     const own = ['notification_outbox', 'notification_relay', 'image_leases', 'import_tasks', 'staged_data'];
     const tables = [
       ...own,
+      'cached_images',
+      'node_reference',
       'import_hosts',
       'delayed_deletions',
       'scrubber_runs',

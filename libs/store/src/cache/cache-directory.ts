@@ -2,6 +2,7 @@ import { appendFile, mkdir, open, readdir, rename, rm, stat, statfs, utimes, wri
 import type { FileHandle } from 'node:fs/promises';
 import type { Stats } from 'node:fs';
 import { join } from 'node:path';
+import { ServiceError } from '@glance/domain';
 import { hasCode, ignoring } from '../drivers/file/system-error.js';
 import { imageName } from '../image-id.js';
 import { type CacheEntry, entryNamed } from './cache-entry.js';
@@ -12,6 +13,8 @@ export interface CachedImage {
   readonly name: string;
   /** md5, hex. */
   readonly checksum: string | null;
+  /** The first digits of `os_hash_value`. */
+  readonly hash: string | null;
   /** Bytes. */
   readonly size: number;
   /** Times are milliseconds of the epoch. */
@@ -78,11 +81,11 @@ export class CacheDirectory {
   async entries(): Promise<CachedImage[]> {
     const named = (await readdir(this.path)).flatMap((name) => ({ name, ...entryNamed(name) }));
     const found = await Promise.all(
-      named.map(async ({ name, id, checksum = null }) => {
+      named.map(async ({ name, id, checksum = null, hash = null }) => {
         const facts = id === undefined ? undefined : await stat(join(this.path, name)).catch(missing);
         if (id === undefined || !facts) return [];
         const { size, atimeMs: lastAccessed, mtimeMs: lastModified } = facts;
-        return [{ id, name, checksum, size, lastAccessed, lastModified }];
+        return [{ id, name, checksum, hash, size, lastAccessed, lastModified }];
       }),
     );
     return found.flat();
@@ -198,12 +201,14 @@ export class CacheDirectory {
   }
 
   async enqueue(id: string): Promise<void> {
+    if (!imageName.test(id))
+      throw new ServiceError('Invalid', 'The id of an image that is to be cached must be a UUID.');
     await writeFile(join(this.path, 'queue', id), '');
   }
 
   /** Whether it was there. */
   async dequeue(id: string): Promise<boolean> {
-    return remove(join(this.path, 'queue', id));
+    return imageName.test(id) && remove(join(this.path, 'queue', id));
   }
 
   async #growing(): Promise<Growing[]> {

@@ -29,9 +29,12 @@ export function entryOf({ id, status, size, checksum, osHashValue }: CacheableIm
 }
 
 /** What the name of an entry says; undefined for any other name. */
-export function entryNamed(name: string): { readonly id: string; readonly checksum: string | null } | undefined {
-  const [, id, checksum] = pattern.exec(name) ?? [];
-  return id === undefined || checksum === undefined ? undefined : { id, checksum: checksum === '-' ? null : checksum };
+export function entryNamed(
+  name: string,
+): { readonly id: string; readonly checksum: string | null; readonly hash: string | null } | undefined {
+  const [, id, ...parts] = pattern.exec(name) ?? [];
+  const [checksum, hash] = parts.map((part) => (part === undefined || part === '-' ? null : part));
+  return id === undefined ? undefined : { id, checksum: checksum ?? null, hash: hash ?? null };
 }
 
 /** The digest by which data is verified: the stronger one that can be computed; undefined if there is none. */

@@ -65,6 +65,8 @@ const fs = fileSystem(undefined);
  */
 export class ImageCache {
   readonly directory: CacheDirectory;
+  /** Called when other images are in the cache than before. */
+  onChange: () => void = () => undefined;
   readonly #settings: ImageCacheSettings;
   readonly #uses: UseCounts;
   /** By names of entries. */
@@ -134,21 +136,22 @@ export class ImageCache {
   /** All of an image goes, also what is being fetched; answers with how many entries there were. */
   async remove(id: string): Promise<number> {
     for (const filling of this.#fills.values()) if (filling.id === id) filling.fill?.drop();
-    return this.directory.remove(id);
+    const removed = await this.directory.remove(id);
+    if (removed > 0) this.onChange();
+    return removed;
   }
 
   /** All entries go; answers with how many. */
   async clear(): Promise<number> {
     const entries = await this.directory.entries();
     for (const entry of entries) await this.directory.forget(entry);
+    this.onChange();
     return entries.length;
   }
 
   /** Removes the entries that were not used for longest until the rest fits. */
   async prune(): Promise<Removed> {
-    const { evicted } = await this.directory.makeRoom();
-    evictions.inc(evicted.files);
-    return evicted;
+    return (await this.#makeRoom()).evicted;
   }
 
   async #find(
@@ -231,11 +234,16 @@ export class ImageCache {
   async #opened(entry: CacheEntry, fill: Fill, fetch: Fetch): Promise<Bytes | undefined> {
     // Somebody else may have finished it between the look and the claim.
     if (await this.#whole(entry)) return undefined;
-    const { enough, evicted } = await this.directory.makeRoom();
-    evictions.inc(evicted.files);
-    if (!enough) return undefined;
+    if (!(await this.#makeRoom()).enough) return undefined;
     const { size, data } = await fetch({ offset: 0 }, fill.signal);
     return size === entry.size ? data : undefined;
+  }
+
+  async #makeRoom(): ReturnType<CacheDirectory['makeRoom']> {
+    const made = await this.directory.makeRoom();
+    evictions.inc(made.evicted.files);
+    if (made.evicted.files > 0) this.onChange();
+    return made;
   }
 
   async #run(fill: Fill, entry: CacheEntry, data: Bytes, digest: DigestPromise): Promise<void> {
@@ -243,7 +251,8 @@ export class ImageCache {
     this.#fills.delete(entry.name);
     fills.inc({ outcome });
     bytes.inc({ direction: 'filled' }, fill.written);
-    if (outcome !== 'filled') this.#report(entry.id, error, outcome);
+    if (outcome === 'filled') this.onChange();
+    else this.#report(entry.id, error, outcome);
   }
 
   async #foreignOf(entry: CacheEntry): Promise<Growth> {
