@@ -49,7 +49,7 @@ const rules: Readonly<Record<string, Rule>> = {
   },
   // The programs: the only place where the apps meet.
   'apps/glance': {
-    may: ['domain', 'config', 'rpc', 'store', 'tracing', 'api', 'registry', 'scrubber'],
+    may: ['domain', 'config', 'keystone', 'rpc', 'store', 'tracing', 'api', 'registry', 'scrubber'],
     packages: [/^sonic-boom$/, metrics],
   },
 };

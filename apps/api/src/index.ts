@@ -1,4 +1,5 @@
 export type { ApiParts } from './api.module.js';
+export { fillFromQueue } from './cache/fill-queue.js';
 export { cacheOptions } from './cache/cache-options.js';
 export { apiDeclarations, type ApiSettings, hostDeclarations, readApiSettings } from './config.js';
 export type { Identity } from './identity/identity.js';

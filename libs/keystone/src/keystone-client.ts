@@ -88,7 +88,7 @@ export class KeystoneClient {
   /** The JSON at `path` (`/v3/…`), asked for as the service; undefined if there is no such thing. */
   async get<T>(path: string, headers: Record<string, string> = {}): Promise<T | undefined> {
     for (const again of [true, false]) {
-      const own = (this.login ??= this.logIn());
+      const own = this.token();
       const reply = await this.request('GET', path, { ...headers, 'x-auth-token': await own });
       if (reply.status === 200) return JSON.parse(reply.body) as T;
       if (reply.status === 404) return undefined;
@@ -106,6 +106,11 @@ export class KeystoneClient {
     if (reply.status !== 401)
       throw down(new Error(`Keystone answered ${reply.status} to a request for the catalogue.`));
     throw new ServiceError('Unauthenticated', 'The token is not valid any more: log in again.');
+  }
+
+  /** A token of the account, which may be some time old. */
+  token(): Promise<string> {
+    return (this.login ??= this.logIn());
   }
 
   close(): void {

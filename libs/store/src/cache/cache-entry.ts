@@ -33,7 +33,7 @@ export function entryNamed(
   name: string,
 ): { readonly id: string; readonly checksum: string | null; readonly hash: string | null } | undefined {
   const [, id, ...parts] = pattern.exec(name) ?? [];
-  const [checksum, hash] = parts.map((part) => (part === undefined || part === '-' ? null : part));
+  const [checksum, hash] = parts.map((part) => (part === '-' ? null : part));
   return id === undefined ? undefined : { id, checksum: checksum ?? null, hash: hash ?? null };
 }
 
