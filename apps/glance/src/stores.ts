@@ -40,9 +40,6 @@ export const namedStoreOptions = declare('glance_store', {
   }),
 });
 
-/** Kinds that Glance has and this version does not: files that name one still load. */
-const planned = new Set(['cinder']);
-
 /** Kinds that Glance once had: files that name one must be changed, for their images cannot be reached. */
 const gone: Readonly<Record<string, string>> = {
   sheepdog:
@@ -64,8 +61,6 @@ interface Plans {
   readonly plans: readonly Plan[];
   readonly defaultId: string;
   readonly named: boolean;
-  /** Kinds that are left out. */
-  readonly missing: readonly string[];
 }
 
 /** Glance: files written before Ocata name classes, `glance.store.filesystem.Store`; others say `filesystem` or `vmware_datastore`. */
@@ -89,10 +84,9 @@ function plan(config: Config): Plans {
     isDriverName(kind) ? [{ id, kind, place: named ? { group: id, fallback: 'backend_defaults' } : undefined }] : [],
   );
   const kinds = Object.keys(drivers).join(', ');
-  const missing = wanted.map(({ kind }) => kind).filter((kind) => planned.has(kind));
   const problems = [
     ...wanted
-      .filter(({ kind }) => !isDriverName(kind) && !planned.has(kind))
+      .filter(({ kind }) => !isDriverName(kind))
       .map(({ kind }) => `${source}: ${gone[kind] ?? `there is no kind of store ${kind}; there is ${kinds}`}`),
     ...wanted
       .filter(({ id }) => named && reserved.test(id))
@@ -102,7 +96,7 @@ function plan(config: Config): Plans {
       : [`[glance_store] ${named ? 'default_backend' : 'default_store'} must be one of ${idsOf(plans)}`]),
   ];
   if (problems.length > 0 || defaultId === undefined) throw new ConfigError(problems);
-  return { plans, defaultId, named, missing };
+  return { plans, defaultId, named };
 }
 
 const idsOf = (plans: readonly Plan[]): string => plans.map(({ id }) => id).join(', ');
@@ -127,7 +121,7 @@ export async function* examineStores(config: Config, only?: string): AsyncIterab
     const driver: StoreDriverModule = await drivers[kind]();
     const settings: Readonly<Record<string, unknown>> = config.read(driver.options, place);
     const of = `store ${id}`;
-    for await (const finding of driver.examine?.(settings) ?? opening(driver.create(settings)))
+    for await (const finding of driver.examine?.(settings) ?? opening(driver.create(settings, place?.group)))
       yield { of, ...finding };
   }
 }
@@ -154,8 +148,7 @@ export async function openStores(config: Config, logger: Logger): Promise<Stores
 
 /** The configured stores, not opened: nothing is tried or made in them before they are used. */
 export async function configuredStores(config: Config, logger: Logger): Promise<Stores> {
-  const { plans, defaultId, named, missing } = plan(config);
-  for (const kind of missing) logger.warn(`Stores of the kind ${kind} are not in this version and left out.`);
+  const { plans, defaultId, named } = plan(config);
   const apart: { id: string; place: string }[] = [];
   const configured = await Promise.all(
     plans.map(async ({ id, kind, place }): Promise<ConfiguredStore[]> => {
@@ -164,7 +157,7 @@ export async function configuredStores(config: Config, logger: Logger): Promise<
       apart.push({ id, place: JSON.stringify([kind, ...places.map((name) => settings[name])]) });
       let store: Store;
       try {
-        store = new Store(driver.create(settings), { name: id });
+        store = new Store(driver.create(settings, place?.group), { name: id });
       } catch (error) {
         // Glance: files of its earlier versions list every kind in `stores`, whether or not there is such a store.
         if (named || id === defaultId || !isServiceError(error)) throw error;
@@ -201,6 +194,10 @@ const places = [
   'swiftStoreConfigFile',
   'defaultSwiftReference',
   'swiftStoreContainer',
+  'cinderStoreAuthAddress',
+  'cinderStoreProjectName',
+  'cinderStoreApplicationCredentialId',
+  'cinderVolumeType',
   'vmwareServerHost',
   'vmwareDatastores',
   'vmwareStoreImageDir',

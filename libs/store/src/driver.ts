@@ -124,7 +124,8 @@ export interface StoreDriverModule<D extends Declaration = Declaration> {
   readonly schemes: readonly string[];
   /** Declared for `[glance_store]`; with several stores each has them in a group of its own name. */
   readonly options: D;
-  create(settings: ValuesOf<D>): StoreDriver;
+  /** `backend`: the id of the store where it is one of several, for locations that have it in them. */
+  create(settings: ValuesOf<D>, backend?: string): StoreDriver;
   /** Looks for what may be wrong with the place, in the order in which it is to be mended. Absent: `open` tells. */
   examine?(settings: ValuesOf<D>): AsyncIterable<Finding>;
   /** What operators are told about a store of these settings. */

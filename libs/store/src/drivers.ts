@@ -2,6 +2,7 @@ import type { StoreDriverModule } from './driver.js';
 
 /** The kinds of stores by the names that `stores` and `enabled_backends` use; loaded when asked for. */
 export const drivers = {
+  cinder: () => import('./drivers/cinder.js'),
   file: () => import('./drivers/file.js'),
   http: () => import('./drivers/http.js'),
   rbd: () => import('./drivers/rbd.js'),

@@ -29,6 +29,11 @@ export class MountPoint {
   }
 }
 
+/** Whether a file system is mounted at a path; where nobody can tell, it is. */
+export async function isMountPoint(path: string): Promise<boolean> {
+  return (await mountPoints())?.includes(path) ?? true;
+}
+
 function isIn(directory: string, point: string): boolean {
   return point === '/' || directory === point || directory.startsWith(`${point}/`);
 }

@@ -4,7 +4,9 @@ import type { FileSystem } from './file-system.js';
 
 export interface FileWriting {
   /** Permissions; the umask decides if absent. */
-  readonly mode: number | undefined;
+  readonly mode?: number | undefined;
+  /** Where in a file that there is, and whose size is not to change. If absent, the file must not exist yet. */
+  readonly start?: number;
   /** Pieces of zeros, `chunkSize` bytes long, become holes. */
   readonly sparse: boolean;
   readonly chunkSize: number;
@@ -13,27 +15,27 @@ export interface FileWriting {
   readonly signal: AbortSignal;
 }
 
-/** Writes `data` to a file that must not exist yet. On failure the file stays as it is. */
+/** Writes `data` to a file. On failure the file stays as it is. */
 export async function writeFile(
   fs: FileSystem,
   path: string,
   data: Bytes,
   { mode, ...writing }: FileWriting,
 ): Promise<void> {
-  await using file = await fs.open(path, 'wx');
+  await using file = await fs.open(path, writing.start === undefined ? 'wx' : 'r+');
   if (mode !== undefined) await file.chmod(mode);
   await fillFile(file, data, writing);
 }
 
-/** Writes `data` to an open file that is empty: a chunk is in it when the next one is pulled. */
+/** Writes `data` to an open file that has nothing there: a chunk is in it when the next one is pulled. */
 export async function fillFile(
   file: FileHandle,
   data: Bytes,
-  { sparse, chunkSize, durable, signal }: Omit<FileWriting, 'mode'>,
+  { start: begin, sparse, chunkSize, durable, signal }: Omit<FileWriting, 'mode'>,
 ): Promise<void> {
   const zeros = sparse ? Buffer.alloc(chunkSize) : undefined;
   const flusher = durable ? new Flusher(file) : undefined;
-  let position = 0;
+  let position = begin ?? 0;
   for await (const chunk of data) {
     signal.throwIfAborted();
     const pieces = zeros ? withoutZeros(chunk, position, zeros) : [{ start: 0, end: chunk.length }];
@@ -42,7 +44,7 @@ export async function fillFile(
     await flusher?.reached(position);
   }
   // A hole at the end is nothing but the size.
-  if (sparse) await file.truncate(position);
+  if (sparse && begin === undefined) await file.truncate(position);
   signal.throwIfAborted();
   await flusher?.end();
 }

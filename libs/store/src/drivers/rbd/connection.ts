@@ -1,5 +1,6 @@
 import { Cluster, type ClusterOptions, isRadosError, type Pool } from '@glance/node-rados';
 import { ServiceError } from '@glance/domain';
+import { Uploads } from '../../uploads.js';
 
 /** Milliseconds in which a connection that has just failed is not tried again. */
 const pause = 1000;
@@ -11,18 +12,11 @@ const refusals: Readonly<Record<string, string>> = {
   EPERM: 'Ceph gives rbd_store_user no rights: it needs mon "profile rbd" and osd "profile rbd pool=<pool>".',
 };
 
-/** A write that is under way in this process. */
-export interface Upload {
-  readonly stop: AbortController;
-  /** Settles when nothing of it goes on any more. */
-  readonly over: Promise<unknown>;
-}
-
 /** The connection that all stores with the same cluster and user share. Made when it is used, and anew when it is lost. */
 export class Connection {
   static readonly #shared = new Map<string, Connection>();
   /** By pool and image. */
-  readonly uploads = new Map<string, Set<Upload>>();
+  readonly uploads = new Uploads();
   readonly #key: string;
   readonly #options: ClusterOptions;
   #users = 0;

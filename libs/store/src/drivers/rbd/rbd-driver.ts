@@ -9,7 +9,7 @@ import type { Holding } from '../../holding.js';
 import { assertUsableName, imageName } from '../../image-id.js';
 import { storeError } from '../../store-error.js';
 import { bufferSize } from './buffer-size.js';
-import { Connection, type Upload } from './connection.js';
+import { Connection } from './connection.js';
 import { imageBytes } from './image-bytes.js';
 import { type RbdLocation, rbdLocation, rbdUrl, snapshotName } from './rbd-location.js';
 import { reclaim, removeImage, removeLeftovers, removeSnapshot } from './remove-image.js';
@@ -71,7 +71,7 @@ export class RbdDriver implements StoreDriver {
     assertUsableName(id);
     if (options.signal.aborted) throw cancellation(options.signal);
     return this.#inPool(poolName, noPool, async (pool, cluster) => {
-      await this.#stoppable(id, source, options.signal, (data, signal) =>
+      await this.#connection.uploads.run(this.#keyOf(id), source, options.signal, (data, signal) =>
         this.#store(pool, cluster, id, data, { ...options, signal }),
       );
       return rbdUrl(cluster.fsid, poolName, id);
@@ -108,10 +108,7 @@ export class RbdDriver implements StoreDriver {
 
   async discard(id: string, signal: AbortSignal): Promise<void> {
     assertUsableName(id);
-    const own = [...(this.#connection.uploads.get(this.#keyOf(id)) ?? [])];
-    const reason = new ServiceError('Cancelled', 'The upload was discarded before it had ended.');
-    for (const { stop } of own) stop.abort(reason);
-    await Promise.allSettled(own.map(({ over }) => over));
+    await this.#connection.uploads.stop(this.#keyOf(id));
     await this.#removeLeftovers(id, signal);
   }
 
@@ -171,28 +168,6 @@ export class RbdDriver implements StoreDriver {
     });
   }
 
-  /** Runs a write that `discard` can stop at once; it fails then as soon as the source answers, or `signal` fires. */
-  async #stoppable(
-    id: string,
-    source: Bytes,
-    signal: AbortSignal,
-    work: (data: Bytes, signal: AbortSignal) => Promise<void>,
-  ): Promise<void> {
-    const { uploads } = this.#connection;
-    const stop = new AbortController();
-    const { data, left } = leavable(source, signal);
-    const upload: Upload = { stop, over: work(data, AbortSignal.any([signal, stop.signal])) };
-    const ofThisId = uploads.get(this.#keyOf(id)) ?? new Set();
-    uploads.set(this.#keyOf(id), ofThisId.add(upload));
-    try {
-      await upload.over;
-    } finally {
-      ofThisId.delete(upload);
-      if (ofThisId.size === 0) uploads.delete(this.#keyOf(id));
-      if (stop.signal.aborted) await left();
-    }
-  }
-
   #keyOf(id: string): string {
     return `${this.#settings.pool}/${id}`;
   }
@@ -248,28 +223,6 @@ export class RbdDriver implements StoreDriver {
       throw isRadosError(error) ? storeError(error) : error;
     });
   }
-}
-
-/** The same bytes; `left` settles when nobody waits for them, or `signal` has fired. */
-function leavable(source: Bytes, signal: AbortSignal): { data: Bytes; left: () => Promise<void> } {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  let begun = false;
-  async function* data(): Bytes {
-    begun = true;
-    try {
-      yield* source;
-    } finally {
-      resolve();
-    }
-  }
-  return {
-    data: data(),
-    async left() {
-      if (!begun || signal.aborted) return;
-      signal.addEventListener('abort', () => resolve(), { once: true });
-      await promise;
-    },
-  };
 }
 
 /** Leaves nothing of a write that failed because of `error`. */

@@ -12,14 +12,20 @@ const mib = 1024 * 1024;
 export interface ImageWriting {
   /** Zeros are not written: the image is new, and reads as zeros where nothing was. */
   readonly sparse: boolean;
+  /** Where in an image whose size is not to change; if absent, the image is made exactly as large as the data. */
+  readonly start?: number;
   readonly buffers: Buffers;
   readonly signal: AbortSignal;
 }
 
-/** Writes `data` to a new image, several pieces at a time, and makes the image exactly as large. */
-export async function writeImage(image: Image, data: Bytes, { sparse, buffers, signal }: ImageWriting): Promise<void> {
+/** Writes `data` to a new image, several pieces at a time. */
+export async function writeImage(
+  image: Image,
+  data: Bytes,
+  { sparse, start, buffers, signal }: ImageWriting,
+): Promise<void> {
   const lease = buffers.lease({ own: 1, most: inFlight + 1, size: bufferSize });
-  const writer = new Writer(image, lease, sparse);
+  const writer = new Writer(image, lease, sparse, start);
   const either = AbortSignal.any([signal, writer.failed]);
   const reason = (): Error => (writer.failed.aborted ? (writer.failed.reason as Error) : cancellation(signal));
   try {
@@ -36,17 +42,20 @@ class Writer {
   readonly #image: Image;
   readonly #lease: Lease;
   readonly #sparse: boolean;
+  readonly #sizeStays: boolean;
   readonly #failure = new AbortController();
   readonly #writes = new Set<Promise<void>>();
   #buffer: Buffer | undefined;
   #filled = 0;
   /** Where in the image the buffer goes to. */
-  #position = 0;
+  #position: number;
 
-  constructor(image: Image, lease: Lease, sparse: boolean) {
+  constructor(image: Image, lease: Lease, sparse: boolean, start: number | undefined) {
     this.#image = image;
     this.#lease = lease;
     this.#sparse = sparse;
+    this.#sizeStays = start !== undefined;
+    this.#position = start ?? 0;
   }
 
   /** Fires with the error of the first write that fails. */
@@ -69,7 +78,8 @@ class Writer {
   async end(): Promise<void> {
     if (this.#filled > 0) await this.#submit();
     await this.settled();
-    if (!this.failed.aborted && this.#image.size !== this.#position) await this.#image.resize(this.#position);
+    if (this.#sizeStays || this.failed.aborted || this.#image.size === this.#position) return;
+    await this.#image.resize(this.#position);
   }
 
   /** Nothing is in flight any more, and no buffer is held. */
@@ -82,7 +92,8 @@ class Writer {
   async #submit(): Promise<void> {
     const [buffer, length, position] = [this.#buffer!, this.#filled, this.#position];
     // Until it is taken over, `settled` gives the buffer back.
-    if (position + length > this.#image.size) await this.#image.resize(grown(this.#image.size, position + length));
+    const needed = position + length;
+    if (!this.#sizeStays && needed > this.#image.size) await this.#image.resize(grown(this.#image.size, needed));
     this.#buffer = undefined;
     this.#filled = 0;
     this.#position += length;

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { isServiceError } from '@glance/domain';
 import type { Bytes } from '../../bytes.js';
 import { bufferedSegment } from './buffered-segment.js';
-import { SegmentSource } from './segment-source.js';
+import { SegmentSource } from '../../segment-source.js';
 
 /** What Swift takes as one object. */
 const largest = 5 * 1024 ** 3 - 1;

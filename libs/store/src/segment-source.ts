@@ -1,4 +1,4 @@
-import type { Bytes } from '../../bytes.js';
+import type { Bytes } from './bytes.js';
 
 /** A stream that is taken in segments, one after the other. */
 export class SegmentSource {
