@@ -1,4 +1,5 @@
 import { type Image, ServiceError } from '@glance/domain';
+import { wireTime } from '../database/dialect.js';
 import type { SqlValue, Statements } from '../database/session.js';
 import { isDuplicate } from '../database/failure.js';
 import { locationChanges } from './image-locations.js';
@@ -26,8 +27,11 @@ const values = (image: Image): Readonly<Record<string, SqlValue>> => ({
 /** Tables of what belongs to an image. */
 export const childTables = ['image_properties', 'image_tags', 'image_locations', 'image_members'] as const;
 
-/** Inserts an image with its properties and tags. `Conflict` if the id was ever used. */
-export async function insertImage(tx: Statements, image: Image, now: Date): Promise<void> {
+/**
+ * Inserts an image with its properties and tags, and answers with what a look at it would show. `Conflict` if the id was
+ * ever used.
+ */
+export async function insertImage(tx: Statements, image: Image, now: Date): Promise<Image> {
   const time = tx.dialect.time(now);
   const row = { id: image.id, ...values(image), created_at: time, updated_at: time, deleted: 0 };
   try {
@@ -38,6 +42,7 @@ export async function insertImage(tx: Statements, image: Image, now: Date): Prom
   }
   await insertProperties(tx, image.id, Object.entries(image.properties), time);
   await insertTags(tx, image.id, image.tags, time);
+  return { ...image, tags: [...image.tags].sort(), createdAt: wireTime(time), updatedAt: wireTime(time) };
 }
 
 /** Writes what differs between `before` and `after`. Locations are added and their metadata changed, none goes. */

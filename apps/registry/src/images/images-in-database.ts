@@ -71,8 +71,7 @@ export class ImagesInDatabase implements Images {
     return this.database.transaction(async (tx) => {
       await allowance?.admit(tx, { images: 1 });
       await this.#checkDefined(tx, {}, image.properties);
-      await insertImage(tx, image, new Date(this.clock()));
-      const created = (await findImage(tx, image.id))!;
+      const created = await insertImage(tx, image, new Date(this.clock()));
       await this.#tell(tx, caller, 'image.create', created);
       return this.authorization.shown(rights, created);
     });
