@@ -127,7 +127,8 @@ describe.runIf(target === 'ours')('a plan of the scrubber', { timeout: 600_000 }
         return [name, (await image.snapshots()).map((snapshot) => snapshot.name)];
       }),
     );
-    return { dump: dump.stdout, files: listing(files), staging: listing(staging), images };
+    const trash = (await pool.trash()).map(({ name }) => name).sort();
+    return { dump: dump.stdout, files: listing(files), staging: listing(staging), images, trash };
   }
   const login = (): string[] => {
     const { username, password, hostname, port } = new URL(service.databaseUrl.replace(/^mysql\+pymysql/, 'http'));
@@ -147,6 +148,20 @@ describe.runIf(target === 'ours')('a plan of the scrubber', { timeout: 600_000 }
       await images.upload(id, Buffer.from('in use'), { 'x-image-meta-store': store });
       kept.push(id);
     }
+    // What deletions had to keep for clones, of which one is still there; and what others have in the trash.
+    const forClones: string[] = [];
+    for (let n = 0; n < 3; n++) {
+      const id = await images.create();
+      await images.upload(id, Buffer.from('cloned'), { 'x-image-meta-store': 'ceph' });
+      await pool.clone(`${id}-clone`, { pool, name: id, snapshot: 'snap' }, { format: 2 });
+      await images.remove(id);
+      forClones.push(id);
+    }
+    expect((await scrubber()).stdout).toContain('3 deleted');
+    const [cloned, ...trash] = forClones;
+    for (const id of trash) await pool.remove(`${id}-clone`);
+    await pool.create('of somebody else', { size: 4096, features: 1 });
+    await pool.moveToTrash('of somebody else');
     const mess = {
       whole: ids(),
       parts: ids(),
@@ -216,7 +231,8 @@ describe.runIf(target === 'ours')('a plan of the scrubber', { timeout: 600_000 }
     expect(named(items, 'interrupted')).toEqual(mess.expired.toSorted());
     expect(named(items, 'deletion')).toEqual(mess.due.toSorted());
     expect(named(items, 'missing')).toEqual(mess.missing.toSorted());
-    expect(items).toHaveLength(9 * each);
+    expect(named(items, 'trash', 'ceph')).toEqual(trash.toSorted());
+    expect(items).toHaveLength(9 * each + trash.length);
     expect(items.filter(({ kind, store }) => kind === 'orphan' && store === 'files')[0]!.bytes).toBeGreaterThan(0);
 
     const file = at('plan');
@@ -245,7 +261,8 @@ describe.runIf(target === 'ours')('a plan of the scrubber', { timeout: 600_000 }
     expect(directories).toHaveLength(10);
     const expected = [...foreignNames, ...young, ...later, changed!, kept[0]!, ...directories];
     expect(namesIn(files)).toEqual(expected.sort());
-    expect((await pool.images()).sort()).toEqual([...foreignNames, others!, kept[1]!].sort());
+    expect((await pool.images()).sort()).toEqual([...foreignNames, others!, kept[1]!, `${cloned}-clone`].sort());
+    expect((await pool.trash()).map(({ name }) => name).sort()).toEqual([cloned!, 'of somebody else'].sort());
     const [queued] = (await sql("SELECT COUNT(*) FROM images WHERE status = 'queued' AND deleted = 0"))
       .trim()
       .split('\n')

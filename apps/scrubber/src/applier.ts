@@ -6,6 +6,10 @@ import { idleSinceOf, type PlanHeader, type PlanItem, timeOf } from './plan-item
 import { RunLog } from './run-log.js';
 
 export interface ApplierParts extends PoolParts {
+  readonly stores: PoolParts['stores'] & {
+    /** Removes a piece of trash, unless somebody needs it after all; whether it was there. */
+    reclaimOne(store: string, key: string): Promise<boolean>;
+  };
   readonly registry: Scrubbing;
   readonly tasks: Pick<Tasks, 'heartbeat' | 'undone' | 'forgetStaging'>;
   readonly inspector: Inspector;
@@ -83,12 +87,13 @@ export class Applier {
     log: RunLog,
     signal: AbortSignal,
   ): Promise<ApplyOutcome | undefined> {
-    const { registry, defaultStore } = this.parts;
+    const { registry, stores, defaultStore } = this.parts;
     const { kind, key, image } = item;
     if (kind === 'orphan') return this.orphan(item, idleSince, signal);
     if (kind === 'leftover') return this.leftover(item, idleSince, signal);
     if (kind === 'missing') return this.missing(image, Number(key), signal);
     if (kind === 'staged') return this.staged(key, signal);
+    if (kind === 'trash') return (await stores.reclaimOne(item.store ?? '', key)) ? 'deleted' : 'gone';
     const work = await registry.claim({ kind, key, idleSince }, defaultStore);
     if (!work) return 'gone';
     await finishWork(holdWork(work, this.parts), this.parts, log, signal);

@@ -1,11 +1,12 @@
 import { type ImageLocation, isServiceError } from '@glance/domain';
-import type { Holding, Store, Stores } from '@glance/store';
+import type { Holding, Store, Stores, Trash } from '@glance/store';
 
 /** What a plan may ask of one store, or of the staging area: nothing that changes anything. */
 export interface InspectedPlace {
   readonly id: string;
   ids(signal: AbortSignal): AsyncIterable<string>;
   holding(id: string, signal: AbortSignal): Promise<Holding | undefined>;
+  trash(signal: AbortSignal): AsyncIterable<Trash>;
 }
 
 /** What a plan may ask of all of them. */
@@ -29,6 +30,7 @@ export function inspectorOf(stores: Stores, staging: Store | undefined): Inspect
     id,
     ids: (signal) => store.ids(signal),
     holding: (image, signal) => store.holding(image, signal),
+    trash: (signal) => store.trash(signal),
   });
   return {
     stores: stores.ids.filter((id) => stores.get(id).capabilities.delete).map((id) => place(id, stores.get(id))),

@@ -2,9 +2,9 @@ import { pendingKinds, ServiceError } from '@glance/domain';
 
 /**
  * What a plan can be about: pending work; an `orphan`, which a store has and no row refers to; a `leftover`, the same of the
- * staging area; `missing`, a location whose data is not there.
+ * staging area; `missing`, a location whose data is not there; `trash`, which a deletion had to keep for others.
  */
-const planKinds = [...pendingKinds, 'orphan', 'leftover', 'missing'] as const;
+const planKinds = [...pendingKinds, 'orphan', 'leftover', 'missing', 'trash'] as const;
 
 /** One line of a plan. */
 export interface PlanItem {

@@ -29,6 +29,7 @@ export class Planner {
     for (const place of stores) {
       try {
         yield* this.orphans(place, signal);
+        yield* this.trash(place, signal);
         reached.add(place.id);
       } catch (error) {
         // What another store has can be said all the same.
@@ -43,6 +44,13 @@ export class Planner {
   /** What a store has and no row refers to. */
   orphans(place: InspectedPlace, signal: AbortSignal): AsyncIterable<PlanItem> {
     return this.leftIn(place, 'store', 'orphan', signal);
+  }
+
+  private async *trash(place: InspectedPlace, signal: AbortSignal): AsyncIterable<PlanItem> {
+    const why = 'A deletion had to keep the data for others, and nobody needs it any more.';
+    for await (const { key, id: image, bytes, deleted } of place.trash(signal)) {
+      yield { kind: 'trash', key, image, store: place.id, bytes, since: timeOf(deleted), why };
+    }
   }
 
   private async *leftIn(

@@ -1,6 +1,6 @@
 import type { Declaration, ValuesOf } from '@glance/config';
 import type { Bytes } from './bytes.js';
-import type { Holding } from './holding.js';
+import type { Holding, Trash } from './holding.js';
 
 export interface StoreCapabilities {
   readonly write: boolean;
@@ -100,11 +100,10 @@ export interface StoreDriver {
   holding?(id: string, signal: AbortSignal): Promise<Holding | undefined>;
   /** Absent: nobody knows. */
   capacity?(): Promise<Capacity>;
-  /**
-   * Removes what `delete` had to keep because others needed it, once they do not: only that. Tells the bytes of each.
-   * Absent: `delete` never keeps anything.
-   */
-  reclaim?(signal: AbortSignal): AsyncIterable<number>;
+  /** What `delete` had to keep, and nobody needs any more: only that. Absent: `delete` never keeps anything. */
+  trash?(signal: AbortSignal): AsyncIterable<Trash>;
+  /** Removes this piece of `trash`, unless somebody needs it after all; whether it was there. */
+  reclaim?(key: string): Promise<boolean>;
   close(): Promise<void>;
 }
 

@@ -6,6 +6,17 @@ export interface Holding {
   readonly modified: number;
 }
 
+/** Data that a deletion had to keep because others needed it. */
+export interface Trash {
+  /** Names it in its place. */
+  readonly key: string;
+  /** Of the image that it was. */
+  readonly id: string;
+  readonly bytes: number;
+  /** When it was deleted, in milliseconds of the epoch. */
+  readonly deleted: number;
+}
+
 /** What several places have of one id together; undefined if none has anything. */
 export function together(holdings: readonly (Holding | undefined)[]): Holding | undefined {
   const found = holdings.filter((holding) => holding !== undefined);

@@ -3,7 +3,7 @@ import { abortable } from './abortable.js';
 import type { Bytes, Tap } from './bytes.js';
 import { cancellation, settled } from './cancellation.js';
 import type { Capacity, Readers, StoreCapabilities, StoreDriver, StoreProperties } from './driver.js';
-import type { Holding } from './holding.js';
+import type { Holding, Trash } from './holding.js';
 import { Intake } from './intake.js';
 import { Readiness } from './readiness.js';
 import { storeError } from './store-error.js';
@@ -79,13 +79,18 @@ export class Store {
     return this.#driver.capacity?.().catch(fail);
   }
 
-  /** See `StoreDriver.reclaim`. */
-  async *reclaim(signal: AbortSignal): AsyncIterable<number> {
+  /** See `StoreDriver.trash`. */
+  async *trash(signal: AbortSignal): AsyncIterable<Trash> {
     try {
-      yield* this.#driver.reclaim?.(signal) ?? [];
+      yield* this.#driver.trash?.(signal) ?? [];
     } catch (error) {
       fail(error);
     }
+  }
+
+  /** See `StoreDriver.reclaim`. */
+  async reclaim(key: string): Promise<boolean> {
+    return (await this.#driver.reclaim?.(key).catch(fail)) ?? false;
   }
 
   async close(): Promise<void> {

@@ -232,15 +232,20 @@ export class Stores {
     await this.get(store).discard(id, signal);
   }
 
-  /** `Store.reclaim` of all stores; of those where it fails, `tell` hears. */
+  /** Removes the trash of all stores, and tells the bytes of each piece; of stores where that fails, `tell` hears. */
   async *reclaim(signal: AbortSignal, tell: (id: string, error: unknown) => void): AsyncIterable<number> {
     for (const { id, store } of this.#stores.values()) {
       try {
-        yield* store.reclaim(signal);
+        for await (const { key, bytes } of store.trash(signal)) if (await store.reclaim(key)) yield bytes;
       } catch (error) {
         tell(id, error);
       }
     }
+  }
+
+  /** Removes a piece of the trash of one store, unless somebody needs it after all; whether it was there. */
+  async reclaimOne(store: string, key: string): Promise<boolean> {
+    return this.get(store).reclaim(key);
   }
 
   #storeOf(location: ImageLocation): Store {

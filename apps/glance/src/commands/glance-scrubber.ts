@@ -121,6 +121,7 @@ function applierParts(scene: Scene, context: Context): ApplierParts {
   const { staging, stores, broker } = scene;
   return {
     ...scrubberParts(scene, context),
+    stores,
     tasks: remote(TASKS, broker),
     inspector: inspectorOf(stores, staging),
     defaultStore: stores.defaultId,

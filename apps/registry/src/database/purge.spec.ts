@@ -60,9 +60,12 @@ describe.each(databaseKinds)('purging on $name', (kind) => {
   });
 
   it('keeps what the scrubber still has to erase', async () => {
-    await deleted(true);
-    expect(await purge(registry.database, all)).toMatchObject({ image_locations: 0, image_tags: 1 });
+    const id = await deleted(true);
+    const none = { image_locations: 0, image_properties: 0, image_tags: 0, image_members: 0 };
+    expect(await purge(registry.database, all)).toMatchObject(none);
     expect(await purgeImages(registry.database, all)).toEqual({ images: 0 });
+    const restored = await registry.images().restore(alice, id);
+    expect(restored).toMatchObject({ tags: ['t'], properties: { a: '1', b: '2' }, locations: [{}] });
   });
 
   it.each([

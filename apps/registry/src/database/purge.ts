@@ -13,8 +13,9 @@ export interface PurgeLimits {
 export type Purged = Readonly<Record<string, number>>;
 
 const children = ['image_properties', 'image_tags', 'image_members', 'image_locations'];
-// What the scrubber has not erased yet is still needed to find it.
+// What the scrubber has not erased yet is still needed to find it, and for bringing the image back as it was.
 const done = "deleted = 1 AND deleted_at < ? AND status <> 'pending_delete'";
+const unneeded = "image_id NOT IN (SELECT id FROM images WHERE status = 'pending_delete')";
 
 const largestPiece = 5_000;
 
@@ -26,7 +27,7 @@ export async function purge(database: Database, limits: PurgeLimits): Promise<Pu
   purged['task_info'] = await remove(database, 'task_info', 'task_id', `task_id IN (${oldTasks})`, [before, most]);
   for (const table of children) {
     const condition = table === 'image_locations' ? done : 'deleted = 1 AND deleted_at < ?';
-    purged[table] = await remove(database, table, 'id', condition, [before, most]);
+    purged[table] = await remove(database, table, 'id', `${condition} AND ${unneeded}`, [before, most]);
   }
   const withoutInfo = 'deleted = 1 AND deleted_at < ? AND id NOT IN (SELECT task_id FROM task_info)';
   purged['tasks'] = await remove(database, 'tasks', 'id', withoutInfo, [before, most]);

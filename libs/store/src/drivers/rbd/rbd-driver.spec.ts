@@ -226,9 +226,14 @@ describe('an image that somebody needs', () => {
 
     const reclaimed = async (): Promise<number[]> => {
       const all: number[] = [];
-      for await (const size of driver.reclaim(never())) all.push(size);
+      for await (const { key, id, bytes: size } of driver.trash(never())) {
+        expect(id).toBe(ours.id);
+        if (await driver.reclaim(key)) all.push(size);
+      }
       return all;
     };
+    const of = async (name: string): Promise<string> => (await pool.trash()).find((each) => each.name === name)!.id;
+    for (const each of [ours, theirs]) expect(await driver.reclaim(await of(each.id))).toBe(false);
     await reclaimed();
     expect(await names()).toEqual(expect.arrayContaining([ours.id, theirs.id]));
     expect((await read(`rbd://${clone}`)).equals(bytes)).toBe(true);

@@ -5,14 +5,14 @@ import { Buffers } from '../../buffers.js';
 import type { Bytes } from '../../bytes.js';
 import { cancellation } from '../../cancellation.js';
 import type { Capacity, ReadOptions, StoreDriver, StoreProperties } from '../../driver.js';
-import type { Holding } from '../../holding.js';
+import type { Holding, Trash } from '../../holding.js';
 import { assertUsableName, imageName } from '../../image-id.js';
 import { storeError } from '../../store-error.js';
 import { bufferSize } from './buffer-size.js';
 import { Connection } from './connection.js';
 import { imageBytes } from './image-bytes.js';
 import { type RbdLocation, rbdLocation, rbdUrl, snapshotName } from './rbd-location.js';
-import { reclaim, removeImage, removeLeftovers, removeSnapshot } from './remove-image.js';
+import { reclaim, removeImage, removeLeftovers, removeSnapshot, unneeded } from './remove-image.js';
 import { writeImage } from './write-image.js';
 
 /** Of all streams of this process together, besides the few that each has. */
@@ -132,13 +132,17 @@ export class RbdDriver implements StoreDriver {
     });
   }
 
-  async *reclaim(signal: AbortSignal): AsyncIterable<number> {
-    const trash = await this.#inPool(this.#settings.pool, noPool, (pool) => pool.trash());
-    for (const { id } of trash) {
+  async *trash(signal: AbortSignal): AsyncIterable<Trash> {
+    const entries = await this.#inPool(this.#settings.pool, noPool, (pool) => pool.trash());
+    for (const { id: key, name: id, deleted } of entries) {
       if (signal.aborted) return;
-      const bytes = await this.#inPool(this.#settings.pool, noPool, (pool) => reclaim(pool, id));
-      if (bytes !== undefined) yield bytes;
+      const bytes = await this.#inPool(this.#settings.pool, noPool, (pool) => unneeded(pool, key));
+      if (bytes !== undefined) yield { key, id, bytes, deleted: deleted.getTime() };
     }
+  }
+
+  async reclaim(key: string): Promise<boolean> {
+    return this.#inPool(this.#settings.pool, noPool, (pool) => reclaim(pool, key));
   }
 
   /** Of the disks of the whole cluster: what an image takes of it depends on how often the pool keeps it. */

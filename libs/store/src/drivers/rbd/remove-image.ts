@@ -117,26 +117,30 @@ async function moveToTrash(pool: Pool, name: string): Promise<void> {
   }
 }
 
+/** Gone, needed after all, open somewhere, or not yet to be removed. */
+function unlessKept(error: unknown): undefined {
+  if (!isRadosError(error, 'ENOENT', 'ENOTEMPTY', 'EBUSY', 'EPERM')) throw error;
+}
+
 /**
- * Removes from the trash what `removeImage` has put there, once it has no snapshots any more: Ceph removes that which
- * clones of format 2 have kept with the last of them. Answers with its bytes, or with nothing if it stays or has gone.
+ * The bytes of what `removeImage` has put into the trash, once it has no snapshots any more: Ceph removes that which
+ * clones of format 2 have kept with the last of them. Undefined if it is still needed, or not ours.
  */
-export async function reclaim(pool: Pool, id: string): Promise<number | undefined> {
+export async function unneeded(pool: Pool, id: string): Promise<number | undefined> {
+  const image = await pool.open({ id, readOnly: true }).catch(unlessKept);
+  if (!image) return undefined;
   try {
-    const image = await pool.open({ id, readOnly: true });
-    try {
-      const marked = (await image.metadata()).has(deletedMark);
-      if (!marked || (await image.snapshots()).length > 0) return undefined;
-    } finally {
-      await image.close();
-    }
-    await pool.removeFromTrash(id);
-    return image.size;
-  } catch (error) {
-    // Gone, needed after all, open somewhere, or not yet to be removed.
-    if (isRadosError(error, 'ENOENT', 'ENOTEMPTY', 'EBUSY', 'EPERM')) return undefined;
-    throw error;
+    const marked = (await image.metadata()).has(deletedMark);
+    return marked && (await image.snapshots()).length === 0 ? image.size : undefined;
+  } finally {
+    await image.close();
   }
+}
+
+/** Removes from the trash what is `unneeded`; whether it was there. */
+export async function reclaim(pool: Pool, id: string): Promise<boolean> {
+  if ((await unneeded(pool, id)) === undefined) return false;
+  return (await pool.removeFromTrash(id).then(() => true, unlessKept)) ?? false;
 }
 
 async function makeSnapshot(pool: Pool, name: string, snapshot: string): Promise<void> {
