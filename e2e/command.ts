@@ -33,9 +33,16 @@ export async function run(
     child.stderr.setEncoding('utf8').toArray(),
     new Promise<number | null>((resolve, reject) => child.once('error', reject).once('close', resolve)),
   ]);
-  const result = { code, stdout: stdout.join(''), stderr: stderr.join('') };
-  if (code !== 0 && options.failure !== 'answer') {
-    throw new Error(`${[command, ...args].join(' ')} failed (${code}):\n${result.stdout}${result.stderr}`);
-  }
+  return judged([command, ...args], { code, stdout: stdout.join(''), stderr: stderr.join('') }, options);
+}
+
+/** The result of a command, unless it is one to throw. */
+export function judged(
+  words: readonly string[],
+  result: CommandResult,
+  { failure }: Pick<CommandOptions, 'failure'>,
+): CommandResult {
+  const { code, stdout, stderr } = result;
+  if (code !== 0 && failure !== 'answer') throw new Error(`${words.join(' ')} failed (${code}):\n${stdout}${stderr}`);
   return result;
 }

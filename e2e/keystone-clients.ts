@@ -2,7 +2,8 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Keystone } from '../tools/services/keystone.js';
 import { scratchDirectory } from '../tools/services/scratch-directory.js';
-import { type CommandOptions, type CommandResult, run } from './command.js';
+import type { CommandOptions, CommandResult } from './command.js';
+import { runClient } from './python-clients.js';
 
 type Login = Parameters<Keystone['token']>[0];
 
@@ -32,15 +33,15 @@ export function keystoneClients(keystone: Keystone): Desk {
     as(login) {
       const home = join(directory.path, `${login.user}-${login.project}`);
       mkdirSync(home, { recursive: true });
-      const options: CommandOptions = { cwd: directory.path, env: environment(keystone, login, home) };
+      const options = { cwd: directory.path, env: environment(keystone, login, home) };
       const openstack = (args: string[], more: CommandOptions = {}): Promise<CommandResult> =>
-        run('openstack', args, { ...options, input: 'empty', ...more });
+        runClient('openstack', args, { ...options, input: 'empty', ...more });
       return {
         openstack: async (...args) => (await openstack(args)).stdout,
         openstackFails: (...args) => openstack(args, { failure: 'answer' }),
         openstackJson: async (...args) => JSON.parse((await openstack([...args, '-f', 'json'])).stdout) as unknown,
-        glance: async (...args) => (await run('glance', args, options)).stdout,
-        glanceFails: (...args) => run('glance', args, { ...options, failure: 'answer' }),
+        glance: async (...args) => (await runClient('glance', args, options)).stdout,
+        glanceFails: (...args) => runClient('glance', args, { ...options, failure: 'answer' }),
       };
     },
     close: () => directory.remove(),

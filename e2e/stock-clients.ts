@@ -1,7 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { scratchDirectory } from '../tools/services/scratch-directory.js';
-import { type CommandOptions, type CommandResult, run } from './command.js';
+import { type CommandResult, run } from './command.js';
+import { runClient } from './python-clients.js';
 
 export interface StockClients {
   /** Where the clients keep their own files, and tests theirs. */
@@ -31,18 +32,26 @@ export function stockClients(url: string): StockClients {
   mkdirSync(home);
   mkdirSync(schemaHome);
   writeFileSync(join(home, 'clouds.yaml'), cloudsYaml(url));
-  const options: CommandOptions = { cwd: directory.path, env: environment(url, home) };
+  const options = { cwd: directory.path, env: environment(url, home) };
   const openstack = async (args: string[]): Promise<string> =>
     // openstack: stumbles over a standard input that is closed; an empty one it uploads.
-    (await run('openstack', ['--os-auth-type', 'none', '--os-endpoint', url, ...args], { ...options, input: 'empty' }))
-      .stdout;
+    (
+      await runClient('openstack', ['--os-auth-type', 'none', '--os-endpoint', url, ...args], {
+        ...options,
+        input: 'empty',
+      })
+    ).stdout;
   return {
     directory: directory.path,
-    glance: async (...args) => (await run('glance', args, options)).stdout,
-    glanceFails: (...args) => run('glance', args, { ...options, failure: 'answer' }),
+    glance: async (...args) => (await runClient('glance', args, options)).stdout,
+    glanceFails: (...args) => runClient('glance', args, { ...options, failure: 'answer' }),
     glanceWithSchema: async (...args) =>
-      (await run('glance', args, { ...options, env: { ...options.env, OS_IMAGE_API_VERSION: '', HOME: schemaHome } }))
-        .stdout,
+      (
+        await runClient('glance', args, {
+          ...options,
+          env: { ...options.env, OS_IMAGE_API_VERSION: '', HOME: schemaHome },
+        })
+      ).stdout,
     glanceOnTerminal: async (...args) =>
       (await run('script', ['-qec', ['glance', ...args].join(' '), '/dev/null'], { ...options, input: 'empty' }))
         .stdout,
