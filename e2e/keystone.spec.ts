@@ -217,6 +217,24 @@ describe('clients that log in', { timeout: 600_000 }, () => {
     expect((await bob.glanceFails('image-show', id!)).stderr).toMatch(/404|No image found/);
   });
 
+  it('openstack: an administrator gives an image to a project, which shares it with another', async () => {
+    const [admin, alice, bob] = [desk.as(people.admin), desk.as(people.alice), desk.as(people.bob)];
+    await admin.openstack('image', 'create', 'given', '--project', 'apples', '--shared', '--tag', 'given');
+    const names = async (desk: typeof bob, ...filters: string[]): Promise<unknown[]> =>
+      ((await desk.openstackJson('image', 'list', '--tag', 'given', ...filters)) as { Name: string }[]).map(
+        ({ Name }) => Name,
+      );
+    expect(await names(admin, '--project', 'apples', '--shared')).toEqual(['given']);
+    await alice.openstack('image', 'add', 'project', 'given', project('bob'));
+    expect(await names(bob, '--shared', '--member-status', 'pending')).toEqual(['given']);
+    const { id } = (await alice.openstackJson('image', 'show', 'given')) as { id: string };
+    await bob.openstack('image', 'set', '--accept', id);
+    expect(await alice.openstackJson('image', 'member', 'list', 'given')).toMatchObject([{ Status: 'accepted' }]);
+    expect(await names(bob)).toEqual(['given']);
+    await bob.openstack('image', 'set', '--pending', id);
+    expect(await names(bob)).toEqual([]);
+  });
+
   it('openstack: who may only read is told that he may not create', async () => {
     const { code, stderr } = await desk.as(people.rita).openstackFails('image', 'create', 'not-hers');
     expect(code).not.toBe(0);
