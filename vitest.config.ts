@@ -50,8 +50,12 @@ export default defineConfig({
         ...shared,
         test: {
           name: 'slow',
-          include: [...slow, 'libs/format/src/mutations.spec.ts'],
-          env: { MUTATIONS: '100000' },
+          include: [
+            ...slow,
+            'libs/format/src/mutations.spec.ts',
+            'apps/registry/src/authorization/random-files.spec.ts',
+          ],
+          env: { MUTATIONS: '100000', RANDOM_FILES: '10000' },
           testTimeout: 300_000,
           hookTimeout: 120_000,
         },
