@@ -34,6 +34,27 @@ export const keystoneOptions = declare('keystone_authtoken', {
     min: -1,
     help: 'Seconds that a token counts as valid without asking again; -1 asks every time.',
   }),
+  memcached_servers: list({
+    default: [],
+    aliases: ['memcache_servers'],
+    help:
+      'memcached servers in which all processes share what Keystone said of tokens: host:port, [address]:port or ' +
+      'unix:/path. Without them each process asks for itself.',
+  }),
+  memcache_security_strategy: choice(['None', 'MAC', 'ENCRYPT', 'none', 'mac', 'encrypt'], {
+    default: 'None',
+    help: 'Whether what is kept in memcached is signed (MAC), or signed and encrypted (ENCRYPT).',
+  }),
+  memcache_secret_key: text({
+    secret: true,
+    help: 'What the keys for memcache_security_strategy are derived from; the same for all processes.',
+  }),
+  memcache_pool_socket_timeout: number({ default: 3, min: 0.01, help: 'Seconds that memcached may take to answer.' }),
+  memcache_pool_dead_retry: number({
+    default: 300,
+    min: 0,
+    help: 'Seconds that a memcached which failed is left alone.',
+  }),
   service_token_roles: list({
     default: ['service'],
     help: 'Roles of which a service must have one to act for a user whose token has expired.',

@@ -5,6 +5,7 @@ import { allowedBy } from './access-rules.js';
 import type { Identity } from './identity.js';
 import type { KeystoneSettings } from './keystone-options.js';
 import { single, tokenOf } from './token-of.js';
+import { type KnownToken, SharedTokens } from './shared-tokens.js';
 import { TokenCache } from './token-cache.js';
 
 /** Refused tokens are remembered this long, in milliseconds: a client in a loop must not become Keystone's problem. */
@@ -14,8 +15,11 @@ const refusalLifetime = 10_000;
 export class KeystoneIdentity implements Identity {
   readonly challenge: string;
   private readonly client: KeystoneClient;
-  private readonly tokens: TokenCache<TokenFacts | undefined>;
+  private readonly tokens: TokenCache<KnownToken | undefined>;
   private readonly expiredTokens: TokenCache<TokenFacts | undefined>;
+  private readonly shared: SharedTokens | undefined;
+  /** Milliseconds that an answer of Keystone is believed at most. */
+  private readonly longest: number;
 
   constructor(
     private readonly settings: KeystoneSettings,
@@ -23,11 +27,11 @@ export class KeystoneIdentity implements Identity {
   ) {
     this.client = new KeystoneClient({ ...settings, group: '[keystone_authtoken]' });
     this.challenge = `Keystone uri="${settings.wwwAuthenticateUri ?? settings.authUrl ?? ''}"`;
-    const longest = settings.tokenCacheTime * 1000;
-    this.tokens = new TokenCache((facts) =>
-      facts ? Math.min(longest, Date.parse(facts.expires_at) - Date.now()) : Math.min(longest, refusalLifetime),
-    );
-    this.expiredTokens = new TokenCache(() => Math.min(longest, refusalLifetime));
+    this.longest = settings.tokenCacheTime * 1000;
+    const refusal = Math.min(this.longest, refusalLifetime);
+    this.tokens = new TokenCache((known) => (known ? known.until - Date.now() : refusal));
+    this.expiredTokens = new TokenCache(() => refusal);
+    if (settings.memcachedServers.length > 0) this.shared = new SharedTokens(settings);
   }
 
   async identify(request: FastifyRequest): Promise<Caller> {
@@ -61,18 +65,30 @@ export class KeystoneIdentity implements Identity {
 
   close(): void {
     this.client.close();
+    this.shared?.close();
   }
 
   private async user(token: string, allowExpired: boolean): Promise<TokenFacts | undefined> {
-    const facts = await this.tokens.get(token, () => this.client.validate(token, false));
-    if (facts || !allowExpired) return facts;
+    const known = await this.tokens.get(token, () => this.validated(token));
+    if (known || !allowExpired) return known?.facts;
     return this.expiredTokens.get(token, () => this.client.validate(token, true));
+  }
+
+  /** What is known of a valid token: by who was told already, or by Keystone. */
+  private async validated(token: string): Promise<KnownToken | undefined> {
+    const told = await this.shared?.get(token);
+    if (told) return told;
+    const facts = await this.client.validate(token, false);
+    if (!facts) return undefined;
+    const known = { facts, until: Math.min(Date.now() + this.longest, Date.parse(facts.expires_at)) };
+    void this.shared?.put(token, known);
+    return known;
   }
 
   /** Who passes the request on. A service token that is not accepted fails the request, as a user's does. */
   private async service(token: string | undefined): Promise<{ roles: string[]; trusted: boolean } | undefined> {
     if (token === undefined) return undefined;
-    const facts = await this.tokens.get(token, () => this.client.validate(token, false));
+    const facts = await this.user(token, false);
     if (!facts) throw new ServiceError('Unauthenticated', 'The service token is not valid.');
     const roles = rolesOf(facts);
     const { serviceTokenRoles, serviceTokenRolesRequired } = this.settings;
