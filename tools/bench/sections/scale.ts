@@ -4,6 +4,7 @@ import { startMariadb } from '../../services/mariadb.js';
 import { catalogue, imageIdOf } from '../catalogue.js';
 import { Worker } from '../children.js';
 import { Figures } from '../figures.js';
+import { loginOptions } from '../login-options.js';
 import { loadRun } from './image-requests.js';
 import { startDebianGlance } from '../yardsticks/debian-glance.js';
 import { expect } from '../image-api.js';
@@ -121,15 +122,6 @@ type Who = 'admin' | 'member' | 'other';
 
 const nameOf = (who: Who, count: number): string =>
   `${who === 'other' ? "Debian's Glance, admin" : who} of ${count.toLocaleString('en')}`;
-
-const loginOptions = (identity: number): string => `[paste_deploy]
-flavor = keystone
-[keystone_authtoken]
-auth_url = http://127.0.0.1:${identity}
-auth_type = password
-username = bench
-password = bench
-`;
 
 const rowsQuery =
   "SELECT SUM(variable_value) FROM information_schema.global_status WHERE variable_name LIKE 'Handler_read%'";
