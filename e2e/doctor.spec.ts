@@ -4,23 +4,29 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Ceph, startCeph } from '../tools/services/ceph.js';
 import { freePort } from '../tools/services/ports.js';
+import { type Rabbitmq, startRabbitmq } from '../tools/services/rabbitmq.js';
 import { type CommandResult, run } from './command.js';
 import { root, target } from './service.js';
 
 describe.runIf(target === 'ours')('glance doctor', { timeout: 60_000 }, () => {
   let directory: string;
   let ceph: Ceph;
+  let rabbitmq: Rabbitmq;
 
   beforeAll(async () => {
     directory = mkdtempSync(join(tmpdir(), 'glance-doctor-'));
-    ceph = await startCeph();
+    [ceph, rabbitmq] = await Promise.all([startCeph(), startRabbitmq()]);
   });
   afterAll(async () => {
-    await ceph.close();
+    await Promise.all([ceph.close(), rabbitmq.close()]);
     rmSync(directory, { recursive: true });
   });
 
-  async function doctor(what: string, settings: Readonly<Record<string, string>> = {}): Promise<CommandResult> {
+  async function doctor(
+    what: string,
+    settings: Readonly<Record<string, string>> = {},
+    ofService: Readonly<Record<string, string>> = {},
+  ): Promise<CommandResult> {
     const file = join(directory, 'glance-api.conf');
     const options = {
       stores: 'rbd',
@@ -30,9 +36,11 @@ describe.runIf(target === 'ours')('glance doctor', { timeout: 60_000 }, () => {
       rados_connect_timeout: '3',
       ...settings,
     };
-    const lines = Object.entries(options).map(([name, value]) => `${name} = ${value}`);
+    const toLines = (values: object): string[] => Object.entries(values).map(([name, value]) => `${name} = ${value}`);
+    const staging = { node_staging_uri: `file://${directory}/staging` };
     const database = ['[database]', `connection = sqlite:///${join(directory, 'glance.sqlite')}`];
-    writeFileSync(file, ['[glance_store]', ...lines, ...database, ''].join('\n'));
+    const service = ['[DEFAULT]', ...toLines({ ...staging, ...ofService })];
+    writeFileSync(file, [...service, '[glance_store]', ...toLines(options), ...database, ''].join('\n'));
     return run(join(root, 'bin/glance'), ['--config-file', file, 'doctor', what], { failure: 'answer' });
   }
 
@@ -83,8 +91,33 @@ describe.runIf(target === 'ours')('glance doctor', { timeout: 60_000 }, () => {
     expect(code).toBe(1);
   });
 
-  it('looks at the database, too, and names the command that makes it', async () => {
-    const { code, stdout } = await doctor('all');
+  it('says which rights at the message broker are missing, and shows no password', async () => {
+    await rabbitmq.control('add_user', 'reader', 'hunter2');
+    await rabbitmq.control('set_permissions', 'reader', '^$', '^$', '.*');
+    const url = rabbitmq.url.replace('guest:guest', 'reader:hunter2');
+    const { code, stdout, stderr } = await doctor('broker', {}, { transport_url: url });
+    expect(stdout).toMatch(/ok {4}broker: 127\.0\.0\.1:\d+ lets reader into the virtual host \/\n/);
+    expect(stdout).toMatch(/WRONG broker: reader lacks rights .*access to exchange/);
+    expect(stdout).toContain("mend it: rabbitmqctl set_permissions --vhost / reader '.*' '.*' '.*'");
+    expect(code).toBe(1);
+    expect(stdout + stderr).not.toContain('hunter2');
+  });
+
+  it('says that data cannot wait for its import', async () => {
+    writeFileSync(join(directory, 'file'), '');
+    const { code, stdout } = await doctor('staging', {}, { node_staging_uri: `file://${directory}/file/staging` });
+    expect(stdout).toMatch(/WRONG staging: \[DEFAULT\] node_staging_uri: .* is no directory/);
+    expect(stdout).toContain(
+      `mend it: install --directory --owner glance --group glance --mode 0750 ${directory}/file`,
+    );
+    expect(code).toBe(1);
+  });
+
+  it('looks at everything, and names the command that makes the database', async () => {
+    const { code, stdout } = await doctor('all', {}, { transport_url: rabbitmq.url });
+    expect(stdout).toContain('ok    broker: guest can declare exchanges and queues, publish and read');
+    expect(stdout).toContain('ok    keystone: [paste_deploy] flavor: it is not asked');
+    expect(stdout).toMatch(/ok {4}staging: data can wait in .*, where .* GiB .* are free/);
     expect(stdout).toMatch(/WRONG database: [\s\S]*glance-manage db/);
     expect(stdout).toContain('ok    store rbd: client.glance can make');
     expect(code).toBe(1);

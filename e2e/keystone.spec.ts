@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Keystone, startKeystone } from '../tools/services/keystone.js';
 import { freePort } from '../tools/services/ports.js';
+import { run } from './command.js';
 import { type Reply, send } from './http.js';
 import { type Desk, keystoneClients } from './keystone-clients.js';
-import { type Service, startService } from './service.js';
+import { root, type Service, startService, target } from './service.js';
 import { tableRecord, tableRows } from './stock-clients.js';
 
 const people = {
@@ -239,5 +240,22 @@ describe('clients that log in', { timeout: 600_000 }, () => {
     const { code, stderr } = await desk.as(people.rita).openstackFails('image', 'create', 'not-hers');
     expect(code).not.toBe(0);
     expect(stderr).toMatch(/403|Forbidden|add_image/);
+  });
+});
+
+describe.runIf(target === 'ours')('glance doctor', () => {
+  it('finds the service by the catalogue, and says so if the configuration means another place', async () => {
+    const doctor = (env: Record<string, string> = {}) =>
+      run(join(root, 'bin/glance'), ['--config-file', service.configFile, 'doctor', 'keystone'], {
+        env: { ...process.env, ...env },
+        failure: 'answer',
+      });
+    const { code, stdout } = await doctor();
+    expect(stdout).not.toContain('WRONG');
+    expect(stdout).toContain(`the public endpoint of the catalogue, ${service.url}, leads to an image service`);
+    expect(code).toBe(0);
+    const elsewhere = await doctor({ OS_DEFAULT__PUBLIC_ENDPOINT: 'https://images.example' });
+    expect(elsewhere.stdout).toContain('mend it: openstack endpoint set --url https://images.example ');
+    expect(elsewhere.code).toBe(1);
   });
 });

@@ -1,14 +1,20 @@
+import { execFile } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { freePort, listens } from './ports.js';
 import { scratchDirectory } from './scratch-directory.js';
 import { type ServerProcess, startProcess } from './server-process.js';
+
+const run = promisify(execFile);
 
 export interface Rabbitmq {
   /** `rabbit://guest:guest@127.0.0.1:port/` */
   readonly url: string;
   /** Of the process that runs now. */
   readonly pid: number;
+  /** Runs `rabbitmqctl` for it. */
+  control(...args: readonly string[]): Promise<unknown>;
   /** SIGSTOP leaves its connections open and silent, until SIGCONT. */
   signal(name: NodeJS.Signals): void;
   /** Starts it again, on the same port with the same durable queues. */
@@ -44,6 +50,7 @@ export async function startRabbitmq(): Promise<Rabbitmq> {
         patience: 60_000,
       });
     },
+    control: (...args) => run('/usr/lib/rabbitmq/bin/rabbitmqctl', args, { env }),
     signal: (name) => server?.signal(name),
     async stop() {
       await server?.stop();

@@ -1,30 +1,59 @@
+import { asksKeystone, readApiSettings } from '@glance/api';
 import type { Config } from '@glance/config';
-import { isServiceError } from '@glance/domain';
-import type { Finding } from '@glance/store';
+import { type Finding, isServiceError } from '@glance/domain';
+import { examineKeystone } from '@glance/keystone';
+import { databaseOptions, limitAccount, manage, readQuotaSettings } from '@glance/registry';
+import { examineBroker } from '@glance/rpc';
 import { examinedConfig, type ToolCommand } from './config-commands.js';
+import type { Log } from './log.js';
+import { contracts } from './metrics/sources.js';
 import type { Context } from './program.js';
-import { schemaState } from './schema-state.js';
-import { examineStores } from './stores.js';
+import { brokerSettings } from './service.js';
+import { examineStaging } from './staging.js';
+import { configuredStores, examineStores } from './stores.js';
 
-type Examination = (config: Config) => AsyncIterable<Finding & { readonly of: string }>;
+type Findings = AsyncIterable<Finding & { readonly of: string }>;
+
+interface Scene {
+  readonly config: Config;
+  readonly log: Log;
+}
+
+type Examination = (scene: Scene) => Findings;
+
+const stores: Examination = ({ config }) => examineStores(config);
 
 const exit = 'Exits with 0, or with 1 if something is wrong.';
 
 /** What `glance doctor …` looks at: each thing that is wrong is told with the commands that mend it. */
 export const doctorCommands: Readonly<Record<string, ToolCommand>> = {
   'doctor all': {
-    summary: `Look at the configuration, the database and every store. ${exit}`,
-    run: (context) => examine(context, [database, (config) => examineStores(config)]),
+    summary: `Look at everything below, and at every store. ${exit}`,
+    run: (context) => examine(context, [database, broker, keystone, staging, stores]),
   },
   'doctor database': {
-    summary: `Look at the configuration and the database. ${exit}`,
+    summary: `Look at the configuration and the database: its schema, its character set and its clock. ${exit}`,
     run: (context) => examine(context, [database]),
+  },
+  'doctor broker': {
+    summary:
+      'Look at each host of the message broker, the login, and the rights, by an exchange and a queue that are made and ' +
+      `removed again. ${exit}`,
+    run: (context) => examine(context, [broker]),
+  },
+  'doctor keystone': {
+    summary: `Look at the login of the service at Keystone, the clock, and the image endpoints of the catalogue. ${exit}`,
+    run: (context) => examine(context, [keystone]),
+  },
+  'doctor staging': {
+    summary: `Look at the directory where data waits for its import, and the room there. ${exit}`,
+    run: (context) => examine(context, [staging]),
   },
   'doctor ceph': {
     summary:
       'Look at everything that stores in Ceph need: librbd, the ceph.conf, each monitor, the key, the pool, the rights, ' +
       `by an image that is made and removed again. ${exit}`,
-    run: (context) => examine(context, [(config) => examineStores(config, 'rbd')]),
+    run: (context) => examine(context, [({ config }) => examineStores(config, 'rbd')]),
   },
 };
 
@@ -36,7 +65,7 @@ async function examine(context: Context, examinations: readonly Examination[]): 
   }
   let wrong = false;
   for (const examination of examinations) {
-    for await (const { of, ...finding } of examination(config)) {
+    for await (const { of, ...finding } of examination({ config, log: context.log })) {
       tell(of, finding);
       wrong ||= finding.problem !== undefined;
     }
@@ -50,20 +79,55 @@ function tell(of: string, { fact, problem, remedy = '' }: Finding): void {
   process.stdout.write(`${lines.join('\n')}\n`);
 }
 
-async function* database(config: Config): AsyncIterable<Finding & { of: string }> {
-  const [reached, current] = ['it can be reached', 'its schema is that of this version'];
+async function* database({ config }: Scene): Findings {
   const of = 'database';
+  const fact = 'it can be reached';
   try {
-    const state = await schemaState(config);
-    yield { of, fact: reached };
-    const remedy = `glance-manage db ${state}`;
-    yield {
-      of,
-      fact: current,
-      ...(state !== 'current' && { problem: 'its schema is older than this version', remedy }),
-    };
+    const server = await manage.connect(config.read(databaseOptions));
+    try {
+      const state = await manage.checkDatabase(server);
+      yield { of, fact };
+      yield {
+        of,
+        fact: 'its schema is that of this version',
+        ...(state !== 'current' && {
+          problem: 'its schema is older than this version',
+          remedy: `glance-manage db ${state}`,
+        }),
+      };
+      yield* about(of, manage.examineServer(server));
+    } finally {
+      await server.close();
+    }
   } catch (error) {
     if (!isServiceError(error)) throw error;
-    yield { of, fact: reached, problem: error.message };
+    yield { of, fact, problem: error.message };
   }
+}
+
+async function* broker({ config }: Scene): Findings {
+  const of = 'broker';
+  const settings = brokerSettings(config);
+  if (settings) yield* about(of, examineBroker(settings, contracts));
+  else yield { of, fact: 'none is used: the registry runs in the process of the api' };
+}
+
+async function* keystone({ config }: Scene): Findings {
+  const of = 'keystone';
+  const { flavor, keystone: login, publicEndpoint } = readApiSettings(config);
+  const { limits } = readQuotaSettings(config);
+  if (asksKeystone(flavor) && login) {
+    yield* about(of, examineKeystone({ ...login, group: '[keystone_authtoken]' }, publicEndpoint));
+  } else yield { of, fact: '[paste_deploy] flavor: it is not asked who callers are' };
+  if (limits) yield* about(`${of}, limits`, examineKeystone(limitAccount(limits), publicEndpoint));
+}
+
+async function* staging({ config, log }: Scene): Findings {
+  const stores = await configuredStores(config, log);
+  yield* about('staging', examineStaging(config, stores));
+  await stores.close();
+}
+
+async function* about(of: string, findings: AsyncIterable<Finding>): Findings {
+  for await (const finding of findings) yield { of, ...finding };
 }

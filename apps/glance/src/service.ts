@@ -10,6 +10,7 @@ import {
   rabbitBroker,
   rabbitOptions,
   rabbitSettings,
+  type RabbitSettings,
   remote,
 } from '@glance/rpc';
 import { type ScrubberParts, scrubberOptions, startScrubber } from '@glance/scrubber';
@@ -23,13 +24,18 @@ import type { Running } from './program.js';
 import { registryParts } from './registry-parts.js';
 import { seldom } from './seldom.js';
 
-/** The broker of `transport_url`; undefined when calls are to stay in this process. */
-export function remoteBroker(config: Config, logger: Logger): Broker | undefined {
+/** How to reach the broker of `transport_url`; undefined when calls are to stay in this process. */
+export function brokerSettings(config: Config): RabbitSettings | undefined {
   const messaging = config.read(messagingOptions);
   if (messaging.transportUrl === undefined) return undefined;
   const url = parseTransportUrl(messaging.transportUrl);
-  if (url.transport === 'fake') return undefined;
-  return rabbitBroker(rabbitSettings(url, messaging, config.read(rabbitOptions)), logger);
+  return url.transport === 'fake' ? undefined : rabbitSettings(url, messaging, config.read(rabbitOptions));
+}
+
+/** The broker of `transport_url`; undefined when calls are to stay in this process. */
+export function remoteBroker(config: Config, logger: Logger): Broker | undefined {
+  const settings = brokerSettings(config);
+  return settings && rabbitBroker(settings, logger);
 }
 
 /** Whether calls travel. */

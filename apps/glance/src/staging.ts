@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { hostDeclarations, type StagingPlace } from '@glance/api';
 import { type Config, ConfigError, declare, text } from '@glance/config';
-import type { Logger } from '@glance/domain';
+import { type Finding, isServiceError, type Logger } from '@glance/domain';
 import { drivers, ownDirectory, Store, type Stores } from '@glance/store';
 
 /** Where data waits for its import. */
@@ -34,19 +34,54 @@ export const stagingDeclarations = [stagingOptions, stagingStoreOptions] as cons
 
 /** The configured staging area, not opened yet. */
 export async function stagingPlace(config: Config, stores: Stores): Promise<StagingPlace> {
-  const { nodeStagingUri, stagingStore } = config.read(stagingOptions);
+  const { stagingStore } = config.read(stagingOptions);
   if (stagingStore !== undefined) {
     if (!stores.ids.includes(stagingStore)) {
       throw new ConfigError([`[DEFAULT] staging_store must be one of ${stores.ids.join(', ')}`]);
     }
     return { host: null, store: stores.get(stagingStore), scratchDirectory: join(tmpdir(), 'glance-scratch') };
   }
-  const directory = stores.named
-    ? config.read(stagingStoreOptions).filesystemStoreDatadir
-    : fileURLToPath(nodeStagingUri).replace(/(?<=.)\/+$/, '');
+  const { directory } = directoryOf(config, stores);
   const [api, imports] = hostDeclarations;
   const host = config.read(imports).workerSelfReferenceUrl ?? config.read(api).publicEndpoint ?? null;
   return stagingDirectory(config, directory, host);
+}
+
+/** Where data waits that is in no store, and which option says so. */
+function directoryOf(config: Config, stores: Stores): { readonly directory: string; readonly option: string } {
+  if (stores.named) {
+    const option = '[os_glance_staging_store] filesystem_store_datadir';
+    return { directory: config.read(stagingStoreOptions).filesystemStoreDatadir, option };
+  }
+  const { nodeStagingUri } = config.read(stagingOptions);
+  return { directory: fileURLToPath(nodeStagingUri).replace(/(?<=.)\/+$/, ''), option: '[DEFAULT] node_staging_uri' };
+}
+
+/** Whether data can wait in the staging area; one in a store is looked at with that. */
+export async function* examineStaging(config: Config, stores: Stores): AsyncIterable<Finding> {
+  if (config.read(stagingOptions).stagingStore !== undefined) return;
+  const { store } = await stagingPlace(config, stores);
+  const { directory, option } = directoryOf(config, stores);
+  const fact = `data can wait in ${directory}`;
+  try {
+    await store.open();
+  } catch (error) {
+    if (!isServiceError(error)) throw error;
+    const remedy = `install --directory --owner glance --group glance --mode 0750 ${directory}`;
+    yield { fact, problem: `${option}: ${directory} is no directory that can be written to`, remedy };
+    return;
+  }
+  const { available, total } = (await store.capacity())!;
+  const free = `${(available / 2 ** 30).toFixed(1)} GiB of ${(total / 2 ** 30).toFixed(1)} GiB are free`;
+  // The share at which stores are told to be nearly full, too.
+  const full = available < total / 10;
+  yield {
+    fact: `${fact}, where ${free}`,
+    ...(full && {
+      problem: `${option}: in ${directory} only ${free}`,
+      remedy: `du --human-readable ${directory}\ndf ${directory}`,
+    }),
+  };
 }
 
 /** Makes a staging area ready. One that cannot be used is told of; it fails when it is needed. */

@@ -1,10 +1,9 @@
 import { type Config, ConfigError, declare, dict, integer, list, type Placed, text } from '@glance/config';
-import { isServiceError, type Logger } from '@glance/domain';
+import { type Finding, isServiceError, type Logger } from '@glance/domain';
 import {
   type ConfiguredStore,
   type DriverName,
   drivers,
-  type Finding,
   isDriverName,
   ownDirectory,
   Store,

@@ -19,6 +19,7 @@ export {
   publisherOptions,
   type NotificationSettings,
 } from './notifications/config.js';
+export { limitAccount } from './quotas/keystone-limits.js';
 export { quotaDeclarations, readQuotaSettings } from './quotas/quota-options.js';
 export * as manage from './manage.js';
 export { startRegistry, type Registry, type RegistryParts } from './start-registry.js';

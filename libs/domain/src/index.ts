@@ -2,6 +2,7 @@ export * from './caching.js';
 export * from './caller.js';
 export * from './contract.js';
 export * from './errors.js';
+export * from './finding.js';
 export * from './held-lease.js';
 export * from './image.js';
 export * from './image-query.js';

@@ -1,3 +1,4 @@
+export { examineKeystone } from './examine-keystone.js';
 export {
   type AccessRule,
   type CatalogueEntry,

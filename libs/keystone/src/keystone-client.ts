@@ -26,6 +26,7 @@ export interface AccessRule {
 export interface CatalogueEntry {
   readonly type: string;
   readonly endpoints: readonly {
+    readonly id?: string;
     readonly interface: string;
     readonly region?: string;
     readonly region_id?: string;
@@ -46,6 +47,15 @@ export function endpointIn(
 }
 
 const same = (one: string | undefined, other: string): boolean => one?.toLowerCase() === other.toLowerCase();
+
+/** What came of logging in as the service. */
+export interface Login {
+  readonly status: number;
+  /** Milliseconds of the epoch, to the second: Keystone's clock. */
+  readonly date: number | undefined;
+  /** Absent if Keystone did not let it in. */
+  readonly token?: TokenFacts & { readonly catalog?: readonly CatalogueEntry[] };
+}
 
 interface Reply {
   readonly status: number;
@@ -113,13 +123,20 @@ export class KeystoneClient {
     return (this.login ??= this.logIn());
   }
 
+  /** Logs in anew, and says what came of it. */
+  async introduce(): Promise<Login> {
+    const { status, headers, body } = await this.authenticate();
+    const date = headers.date === undefined ? undefined : Date.parse(headers.date);
+    return { status, date, ...(status === 201 && (JSON.parse(body) as Required<Pick<Login, 'token'>>)) };
+  }
+
   close(): void {
     this.agent.destroy();
   }
 
   private async logIn(): Promise<string> {
     try {
-      const reply = await this.request('POST', '/v3/auth/tokens', {}, JSON.stringify({ auth: this.credentials() }));
+      const reply = await this.authenticate();
       const token = reply.headers['x-subject-token'];
       if (reply.status !== 201 || typeof token !== 'string') {
         throw down(
@@ -131,6 +148,10 @@ export class KeystoneClient {
       this.login = undefined;
       throw error;
     }
+  }
+
+  private authenticate(): Promise<Reply> {
+    return this.request('POST', '/v3/auth/tokens', {}, JSON.stringify({ auth: this.credentials() }));
   }
 
   private credentials(): object {

@@ -1,11 +1,10 @@
-import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
-import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { connect, credentials, type ChannelModel, type Options, type SocketOptions } from 'amqplib';
+import type { ChannelModel } from 'amqplib';
 import type { Logger } from '@glance/domain';
 import { atMost } from './at-most.js';
 import type { RabbitSettings } from './config.js';
+import { dial } from './dial.js';
 import type { RabbitHost } from './transport-url.js';
 
 /** Whoever uses a `Connection`: told of every new one, and of its end. */
@@ -19,7 +18,6 @@ export interface Tenant {
 /** `blocked`: the broker is short of memory or disk and accepts no messages. */
 export type ConnectionState = 'connecting' | 'connected' | 'blocked' | 'closed';
 
-const attemptTimeout = 5_000;
 const openTimeout = 20_000;
 const goodbyeTimeout = 1_000;
 
@@ -120,7 +118,7 @@ export class Connection {
   async #session(host: RabbitHost): Promise<Error> {
     let model: ChannelModel;
     try {
-      model = await connect(this.#connectOptions(host), this.#socketOptions(host));
+      model = await dial(this.settings, host);
     } catch (error) {
       return asError(error);
     }
@@ -194,50 +192,6 @@ export class Connection {
     return Math.round(
       1_000 * (rounds === 0 || failures % this.#hosts.length > 0 ? 0.1 : seconds) * (0.5 + Math.random() / 2),
     );
-  }
-
-  #connectOptions({ hostname, port }: RabbitHost): Options.Connect {
-    const { ssl, url, heartbeatTimeoutThreshold } = this.settings;
-    return {
-      protocol: ssl ? 'amqps' : 'amqp',
-      hostname,
-      port,
-      vhost: encodeURIComponent(url.virtualHost),
-      // RabbitMQ and amqplib give up after two silent intervals.
-      heartbeat: Math.ceil(heartbeatTimeoutThreshold / 2),
-    };
-  }
-
-  #credentials({ username, password }: RabbitHost): NonNullable<SocketOptions['credentials']> {
-    switch (this.settings.rabbitLoginMethod) {
-      case 'PLAIN':
-        return credentials.plain(username, password);
-      case 'AMQPLAIN':
-        return credentials.amqplain(username, password);
-      case 'EXTERNAL':
-        return credentials.external();
-    }
-  }
-
-  #socketOptions(host: RabbitHost): SocketOptions {
-    const { ssl, sslCaFile, sslCertFile, sslKeyFile, sslVerifyHostname } = this.settings;
-    return {
-      noDelay: true,
-      keepAlive: true,
-      keepAliveDelay: 15_000,
-      timeout: attemptTimeout,
-      credentials: this.#credentials(host),
-      clientProperties: { connection_name: `glance ${hostname()} ${process.pid}` },
-      // Read at each attempt: certificates are renewed while we run.
-      ...(ssl && {
-        ...(sslCaFile && { ca: readFileSync(sslCaFile) }),
-        ...(sslCertFile && { cert: readFileSync(sslCertFile) }),
-        ...(sslKeyFile && { key: readFileSync(sslKeyFile) }),
-        // Glance: oslo.messaging authenticates the broker only when it is given authorities.
-        rejectUnauthorized: Boolean(sslCaFile),
-        ...(!sslVerifyHostname && { checkServerIdentity: () => undefined }),
-      }),
-    };
   }
 }
 

@@ -13,3 +13,4 @@ export { contractServer } from './contract-server.js';
 export { Serves } from './serves.js';
 export { rabbitNotifier, type NotificationFormat, type Notifier } from './notifier.js';
 export { currentRequest, inRequest, type RequestContext } from './request-context.js';
+export { examineBroker } from './examine-broker.js';

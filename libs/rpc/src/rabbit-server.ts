@@ -4,6 +4,7 @@ import type { Logger } from '@glance/domain';
 import { atMost } from './at-most.js';
 import type { RabbitSettings } from './config.js';
 import type { Connection, Tenant } from './connection.js';
+import { queueOptions } from './queue-options.js';
 import { inRequestOf } from './request-context.js';
 import type { Service } from './service.js';
 import { decodeCall, encodeError, encodeResult, queueOf, unavailable } from './wire.js';
@@ -114,19 +115,11 @@ export class RabbitServer implements Tenant {
   }
 
   async #declare(model: ChannelModel, queue: string): Promise<void> {
-    const { rabbitQuorumQueue, amqpDurableQueues, rpcQueueLength, rpcResponseTimeout } = this.settings;
     // Not on the channel of the calls: a refusal closes it.
     const channel = await model.createChannel();
     channel.on('error', () => undefined);
     try {
-      await channel.assertQueue(queue, {
-        durable: amqpDurableQueues || rabbitQuorumQueue,
-        maxLength: rpcQueueLength,
-        overflow: 'reject-publish',
-        // Once nobody can be waiting for what is in it, the queue goes, and callers learn that no registry is there.
-        expires: rpcResponseTimeout * 1_000,
-        arguments: rabbitQuorumQueue ? { 'x-queue-type': 'quorum' } : {},
-      });
+      await channel.assertQueue(queue, queueOptions(this.settings));
       await channel.close();
     } catch (error) {
       if ((error as { code?: number }).code !== 406) throw error;

@@ -1,4 +1,5 @@
 import type { Declaration, ValuesOf } from '@glance/config';
+import type { Finding } from '@glance/domain';
 import type { Bytes } from './bytes.js';
 import type { Holding, Trash } from './holding.js';
 
@@ -105,16 +106,6 @@ export interface StoreDriver {
   /** Removes this piece of `trash`, unless somebody needs it after all; whether it was there. */
   reclaim?(key: string): Promise<boolean>;
   close(): Promise<void>;
-}
-
-/** What one check of a store has shown. */
-export interface Finding {
-  /** What is so if there is no problem, as a sentence without its full stop. */
-  readonly fact: string;
-  /** What is wrong instead. */
-  readonly problem?: string;
-  /** The commands that mend it, one a line. */
-  readonly remedy?: string;
 }
 
 /** What the file of a driver exports: a new kind of store is this, and a line in `drivers.ts`. */

@@ -7,6 +7,9 @@ import { noIdentity } from './none.js';
 const withKeystone = ['keystone', 'keystone+caching', 'keystone+cachemanagement'];
 const withoutLogin = ['', 'caching', 'cachemanagement'];
 
+/** Whether callers log in at Keystone under this `[paste_deploy] flavor`. */
+export const asksKeystone = (flavor = ''): boolean => withKeystone.includes(flavor);
+
 /**
  * Who vouches for callers under this `[paste_deploy] flavor`. Fails with `Invalid` for one that is not known: serving
  * everybody as an administrator because of a misspelling must not happen.
@@ -17,7 +20,7 @@ export function identityOf({
   keystone,
 }: Pick<ApiSettings, 'flavor' | 'allowAnonymousAccess' | 'keystone'>): Identity {
   if (withoutLogin.includes(flavor)) return noIdentity;
-  if (!withKeystone.includes(flavor)) {
+  if (!asksKeystone(flavor)) {
     const known = [...withKeystone, ...withoutLogin.slice(1)].join(', ');
     throw new ServiceError('Invalid', `[paste_deploy] flavor = ${flavor}: must be one of ${known}, or left out.`);
   }

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo } from 'node:net';
 import { isServiceError } from '@glance/domain';
+import { examineKeystone } from '@glance/keystone';
 import type { FastifyRequest } from 'fastify';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Keystone, startKeystone } from '../../../../tools/services/keystone.js';
@@ -42,6 +43,17 @@ describe('identity by a real Keystone', () => {
   afterAll(async () => {
     for (const one of made) one.close();
     await keystone.close();
+  });
+
+  it('lets an operator know that the service cannot log in, or has no right to ask', async () => {
+    const problems = async (changes: Partial<KeystoneSettings>): Promise<string> => {
+      const account = { ...settings, authUrl: keystone.url, password: keystone.password, ...changes };
+      const findings = examineKeystone({ ...account, group: '[keystone_authtoken]' }, 'http://127.0.0.1:9292');
+      return (await Array.fromAsync(findings, ({ problem }) => problem)).slice(0, 3).join();
+    };
+    expect(await problems({})).toBe(',,');
+    expect(await problems({ password: 'wrong' })).toMatch(/refuses the login of glance/);
+    expect(await problems({ username: 'alice', projectName: 'apples' })).toMatch(/none of the roles admin, service/);
   });
 
   it('says who a token belongs to', async () => {

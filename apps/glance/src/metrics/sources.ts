@@ -9,7 +9,8 @@ import { type Source, source } from './source.js';
 /** Milliseconds that a look at a store or a database holds, however many ask. */
 const pace = 5_000;
 
-const contracts: readonly Contract<unknown>[] = [IMAGES, MEMBERS, TASKS, SCRUBBING, CACHING, METADEFS];
+/** All that registries answer. */
+export const contracts: readonly Contract<unknown>[] = [IMAGES, MEMBERS, TASKS, SCRUBBING, CACHING, METADEFS];
 
 /** How calls travel, and how far the registries are behind. */
 export function brokerSources(broker: Broker): Source[] {

@@ -1,5 +1,5 @@
 import { ServiceError } from '@glance/domain';
-import { KeystoneClient } from '@glance/keystone';
+import { type KeystoneAccount, KeystoneClient } from '@glance/keystone';
 import type { LimitSource, ProjectLimits } from './project-quotas.js';
 import type { LimitSettings } from './quota-options.js';
 
@@ -15,6 +15,13 @@ interface Limit {
   readonly region_id: string | null;
 }
 
+/** As whom Keystone is asked for limits. */
+export function limitAccount(settings: LimitSettings): KeystoneAccount {
+  const { timeout, connectRetries } = settings;
+  const times = { httpConnectTimeout: timeout, httpRequestMaxRetries: connectRetries };
+  return { ...settings, ...times, group: '[oslo_limit]' };
+}
+
 /**
  * The unified limits of Keystone (Identity API v3, "Unified Limits"), enforced flat: what is set for a project counts,
  * or else what is registered for all. Asked each time, so that a change counts at once.
@@ -26,9 +33,7 @@ export class KeystoneLimits implements LimitSource {
 
   constructor(settings: LimitSettings) {
     this.#settings = settings;
-    const { timeout, connectRetries } = settings;
-    const times = { httpConnectTimeout: timeout, httpRequestMaxRetries: connectRetries };
-    this.#client = new KeystoneClient({ ...settings, ...times, group: '[oslo_limit]' });
+    this.#client = new KeystoneClient(limitAccount(settings));
   }
 
   async of(project: string): Promise<ProjectLimits> {

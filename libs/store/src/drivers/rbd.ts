@@ -1,5 +1,6 @@
 import { declare, flag, integer, text, type ValuesOf } from '@glance/config';
-import type { Finding, StoreDriver, StoreProperties } from '../driver.js';
+import type { Finding } from '@glance/domain';
+import type { StoreDriver, StoreProperties } from '../driver.js';
 import { examineCeph } from './rbd/examine-ceph.js';
 import { RbdDriver, type RbdDriverSettings } from './rbd/rbd-driver.js';
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import type { Finding } from '@glance/domain';
 import { Cluster, features, isRadosError, type Pool } from '@glance/node-rados';
-import type { Finding } from '../../driver.js';
 import { answers, monitorsIn } from './monitors.js';
 import type { RbdDriverSettings } from './rbd-driver.js';
 
