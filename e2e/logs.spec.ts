@@ -41,19 +41,20 @@ describe.runIf(target === 'ours')('the log', () => {
   const list = (marker: string, headers: Record<string, string> = {}): Promise<Reply> =>
     send('GET', `${api.url}/v2/images?name=${marker}`, { headers });
 
-  async function debug(on: boolean, marker: string): Promise<void> {
-    const text = readFileSync(service.configFile, 'utf8').replace(/^debug = .*\n/gm, '');
-    writeFileSync(service.configFile, text.replace('[DEFAULT]\n', `[DEFAULT]\ndebug = ${on}\n`));
+  /** Brings these options into the file, tells every process, and waits until all have heard of it. */
+  async function change(options: Readonly<Record<string, string>>, level: string): Promise<void> {
+    const text = readFileSync(service.configFile, 'utf8').replace(/^(debug|default_log_levels) = .*\n/gm, '');
+    const added = Object.entries(options).map(([name, value]) => `${name} = ${value}\n`);
+    writeFileSync(service.configFile, text.replace('[DEFAULT]\n', `[DEFAULT]\n${added.join('')}`));
+    const told = (program: string): Line[] =>
+      lines(program).filter(({ message }) => message === `The log goes on at level ${level}.`);
+    const before = { 'glance-api': told('glance-api').length, 'glance-registry': told('glance-registry').length };
     for (const part of service.parts) part.process.signal('SIGHUP');
-    const told = `The log goes on, ${on ? 'with' : 'without'} debug messages.`;
     for (const [program, processes] of [
       ['glance-api', 3],
       ['glance-registry', 1],
     ] as const) {
-      await until(`${program} heard of it (${marker})`, () => {
-        const heard = lines(program).filter(({ message }) => message === told);
-        return new Set(heard.map(({ pid }) => pid)).size === processes;
-      });
+      await until(`${program} heard of ${level}`, () => told(program).length === before[program] + processes);
     }
   }
 
@@ -73,7 +74,7 @@ describe.runIf(target === 'ours')('the log', () => {
   });
 
   it('has debug messages from the moment on that the configuration says so, and those of a request in all processes', async () => {
-    await debug(true, 'on');
+    await change({ debug: 'true' }, 'DEBUG');
     const global = 'req-99999999-2222-3333-4444-555555555555';
     await list('three', { 'x-openstack-request-id': global });
     await until('the line is there', () => requestLine('/v2/images?name=three') !== undefined);
@@ -83,11 +84,20 @@ describe.runIf(target === 'ours')('the log', () => {
     expect(inRegistry()).toEqual([
       expect.objectContaining({ level: 'DEBUG', message: 'Call of images.list.', request_id }),
     ]);
-    await debug(false, 'off');
+    await change({ debug: 'false' }, 'INFO');
     const before = lines('glance-registry').filter(({ level }) => level === 'DEBUG').length;
     await list('four');
     await until('the line is there', () => requestLine('/v2/images?name=four') !== undefined);
     expect(lines('glance-registry').filter(({ level }) => level === 'DEBUG')).toHaveLength(before);
+  });
+
+  it('has the level of default_log_levels, whatever debug is', async () => {
+    await change({ debug: 'true', default_log_levels: 'amqp=INFO,glance=WARNING' }, 'WARNING');
+    await list('silent');
+    await change({}, 'INFO');
+    await list('told');
+    await until('the line is there', () => requestLine('/v2/images?name=told') !== undefined);
+    expect(requestLine('/v2/images?name=silent')).toBeUndefined();
   });
 
   it('says of an import whose request it was', async () => {

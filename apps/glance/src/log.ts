@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { inspect } from 'node:util';
+import { isLogged, type LogLevel } from '@glance/config';
 import type { Logger, LogFields } from '@glance/domain';
 import { currentRequest } from '@glance/rpc';
 import sonicBoom from 'sonic-boom';
@@ -10,8 +11,8 @@ import { redactor } from './redact.js';
 export interface LogSettings {
   /** The program's name, in every line. */
   readonly program: string;
-  /** Debug messages too. */
-  readonly debug: boolean;
+  /** Lines below it are left out. */
+  readonly level: LogLevel;
   /** A path; standard error if absent. */
   readonly file: string | undefined;
   /** One JSON object per line instead of text. */
@@ -25,11 +26,9 @@ export interface Log extends Logger {
   flush(): void;
   /** Opens the file anew, after somebody moved it away. */
   reopen(): void;
-  /** Whether debug messages are written from now on. */
-  debugging(on: boolean): void;
+  /** Leaves out lines below this level from now on. */
+  setLevel(level: LogLevel): void;
 }
-
-type Level = 'DEBUG' | 'INFO' | 'WARNING' | 'ERROR';
 
 /** Bytes that may wait to be written; what comes then is lost. */
 const mostUnwritten = 16 * 1024 ** 2;
@@ -54,15 +53,14 @@ export async function openLog(settings: LogSettings): Promise<Log> {
   sink.on('error', () => undefined);
   const format = settings.json ? jsonLine : textLine;
   const redact = redactor(settings.secrets);
-  let { debug } = settings;
-  const write = (level: Level, message: string, fields: LogFields | undefined): void => {
+  let { level: least } = settings;
+  const write = (level: LogLevel, message: string, fields: LogFields | undefined): void => {
+    if (!isLogged(level, least)) return;
     sink.write(`${redact(format(settings.program, level, message, ofRequest(fields)))}\n`);
   };
   return {
-    debugging: (on) => (debug = on),
-    debug: (message, fields) => {
-      if (debug) write('DEBUG', message, fields);
-    },
+    setLevel: (level) => (least = level),
+    debug: (message, fields) => write('DEBUG', message, fields),
     info: (message, fields) => write('INFO', message, fields),
     warn: (message, fields) => write('WARNING', message, fields),
     error: (message, fields) => write('ERROR', message, fields),
@@ -79,7 +77,7 @@ function ofRequest(fields: LogFields = {}): LogFields {
   return context ? { ...fields, globalRequestId: undefined, ...context } : fields;
 }
 
-function textLine(program: string, level: Level, message: string, fields: LogFields): string {
+function textLine(program: string, level: LogLevel, message: string, fields: LogFields): string {
   const { requestId, globalRequestId, error, ...rest } = fields;
   const time = new Date().toISOString().replace('T', ' ').slice(0, -1);
   const ids = [globalRequestId, requestId].filter((id) => typeof id === 'string');
@@ -94,7 +92,7 @@ function show(value: unknown): string {
   return typeof value === 'number' ? String(value) : inspect(value, { breakLength: Infinity });
 }
 
-function jsonLine(program: string, level: Level, message: string, fields: LogFields): string {
+function jsonLine(program: string, level: LogLevel, message: string, fields: LogFields): string {
   const { requestId: request_id, globalRequestId: global_request_id, error, ...rest } = fields;
   const trace = error === undefined ? {} : { error: describe(error) };
   const head = { time: new Date().toISOString(), pid: process.pid, level, program, message };

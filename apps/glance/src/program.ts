@@ -4,6 +4,7 @@ import {
   type Config,
   ConfigError,
   load,
+  logLevelOf,
   logOptions,
   parseCommandLine,
   type CommandLine,
@@ -56,7 +57,7 @@ export async function runProgram(
     const read = (): Promise<Config> => load({ program: own, commandLine, env: process.env, ...(more && { more }) });
     const config = await read();
     const log = await openLog(logSettings(program.name, config));
-    process.on('SIGHUP', () => void reload(log, read));
+    process.on('SIGHUP', () => void reload(log, program.name, read));
     if (warn) for (const warning of config.warnings) log.warn(warning);
     describeProcess(program.name, process.env[workerVariable]);
     const options = config.read(tracingOptions);
@@ -89,24 +90,27 @@ function reason(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
-/** Goes on in a new file if somebody moved the old one away, and takes over what `debug` is now. */
-async function reload(log: Log, read: () => Promise<Config>): Promise<void> {
+/** Goes on in a new file if somebody moved the old one away, and takes over what level the log has now. */
+async function reload(log: Log, name: string, read: () => Promise<Config>): Promise<void> {
   log.reopen();
   try {
-    const { debug } = (await read()).read(logOptions);
-    log.debugging(debug);
-    log.info(`The log goes on, ${debug ? 'with' : 'without'} debug messages.`);
+    const level = logLevelOf((await read()).read(logOptions), name);
+    // Whoever asked for silence is told of it, too.
+    log.setLevel('INFO');
+    log.info(`The log goes on at level ${level}.`);
+    log.setLevel(level);
   } catch (error) {
     log.error('The configuration cannot be read again; the log goes on as it was.', { error });
   }
 }
 
 function logSettings(name: string, config: Config) {
-  const { debug, logFile, logDir, useJson } = config.read(logOptions);
+  const options = config.read(logOptions);
+  const { logFile, logDir, useJson } = options;
   const file = logFile ?? (logDir === undefined ? undefined : `${name}.log`);
   return {
     program: name,
-    debug,
+    level: logLevelOf(options, name),
     json: useJson,
     secrets: config.secrets(),
     file: file === undefined ? undefined : resolve(logDir ?? '', file),

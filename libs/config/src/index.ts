@@ -4,7 +4,7 @@ export { type Config, type Place, type Placed } from './config.js';
 export { declare, type Declaration, type ValuesOf } from './declaration.js';
 export { readGroups } from './groups.js';
 export { load, type LoadRequest } from './load.js';
-export { logOptions, type LogOptions } from './log-options.js';
+export { isLogged, type LogLevel, logLevelOf, logOptions } from './log-options.js';
 export { choice, dict, flag, integer, list, multi, number, text, type Option } from './option.js';
 export { type Command, type Program } from './program.js';
 export { referenceOf, referencePage } from './reference.js';
