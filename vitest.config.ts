@@ -10,6 +10,8 @@ const shared = {
 // Scenarios that wait for servers to give up and to recover; `npm run test:slow`.
 const slow = [
   'libs/store/src/drivers/rbd/outages.spec.ts',
+  'libs/store/src/drivers/cinder/cinder-server.spec.ts',
+  'libs/store/src/drivers/vmware/vsphere-simulator.spec.ts',
   'e2e/long-outages.spec.ts',
   'e2e/glance-download.spec.ts',
   'e2e/killed-imports.spec.ts',

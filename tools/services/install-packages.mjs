@@ -7,9 +7,9 @@ import { fileURLToPath } from 'node:url';
 const policyFile = '/usr/sbin/policy-rc.d';
 const startsNothing = 101;
 
-/** Makes sure that all packages of debian-packages.json are installed; throws with what to do if it cannot. */
-export function installPackages() {
-  const missing = missingPackages();
+/** Makes sure that packages are installed, those of debian-packages.json if none are named; throws with what to do. */
+export function installPackages(wanted = Object.values(packagesOfAllTests()).flat()) {
+  const missing = missingPackages(wanted);
   if (missing.length === 0) return;
   const byHand = `Install them with: apt-get install --no-install-recommends ${missing.join(' ')}`;
   if (spawnSync('apt-get', ['--version']).error) {
@@ -28,10 +28,11 @@ export function installPackages() {
   });
 }
 
-function missingPackages() {
-  const wanted = Object.values(
-    JSON.parse(readFileSync(new URL('debian-packages.json', import.meta.url), 'utf8')),
-  ).flat();
+function packagesOfAllTests() {
+  return JSON.parse(readFileSync(new URL('debian-packages.json', import.meta.url), 'utf8'));
+}
+
+function missingPackages(wanted) {
   const { stdout } = spawnSync('dpkg-query', ['-W', '-f', '${db:Status-Status} ${Package}\n', ...wanted], {
     encoding: 'utf8',
   });
@@ -66,8 +67,9 @@ function withoutStartingDaemons(install) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const named = process.argv.slice(2);
   try {
-    installPackages();
+    installPackages(named.length > 0 ? named : undefined);
   } catch (error) {
     console.error(error.message);
     process.exitCode = 1;
