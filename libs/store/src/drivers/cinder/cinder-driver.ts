@@ -205,9 +205,11 @@ export class CinderDriver implements StoreDriver {
   }
 
   /** Fails where another volume of the image is complete, or was there before. */
-  async #assertFirst(id: string, { id: own, created_at: since }: Volume, signal: AbortSignal): Promise<void> {
+  async #assertFirst(id: string, { id: own }: Volume, signal: AbortSignal): Promise<void> {
     const all = await this.#of(id, signal);
-    if (!all.some((each) => each.id === own)) throw new ServiceError('Cancelled', 'The upload was discarded.');
+    // Its time as all see it: what Cinder said when it made the volume may be another one.
+    const since = all.find((each) => each.id === own)?.created_at;
+    if (since === undefined) throw new ServiceError('Cancelled', 'The upload was discarded before it had ended.');
     for (const { id: other, created_at: created, metadata } of all) {
       if (other === own) continue;
       if (metadata['image_size'] !== undefined) {

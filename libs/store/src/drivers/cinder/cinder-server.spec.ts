@@ -118,7 +118,11 @@ for (const type of ['ceph', 'nfs']) {
         store.write(id, chunked(content(300_000, seed)), { size: 300_000, signal: never() }),
       );
       const outcomes = await Promise.allSettled(writes);
-      expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+      const said = outcomes.map((each) => (each.status === 'fulfilled' ? 'stored' : String(each.reason)));
+      expect(
+        said.filter((each) => each === 'stored'),
+        said.join('\n'),
+      ).toHaveLength(1);
       await store.discard(id, never());
       await store.close();
     });
