@@ -15,6 +15,7 @@ const slow = [
   'e2e/long-outages.spec.ts',
   'e2e/glance-download.spec.ts',
   'e2e/killed-imports.spec.ts',
+  'e2e/killed-import-steps.spec.ts',
   'e2e/killed-scrubbers.spec.ts',
   'e2e/backup.spec.ts',
   'tools/deploy/images.spec.ts',

@@ -1,88 +1,9 @@
-import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { scratchDirectory } from '../tools/services/scratch-directory.js';
 import { json, send } from './http.js';
-import { type ImageClient, imageClient } from './image-client.js';
-import { install, type Installation, type Part } from './installation.js';
+import { data, expectOrder, importOf, names, newestTask, type Scene, scene, stage } from './import-scene.js';
 import { target } from './service.js';
 import { until } from './until.js';
-
-const data = randomBytes(48 * 1024 * 1024);
-
-interface TaskView {
-  readonly status: string;
-  readonly message: string;
-}
-
-/** Two replicas of the api, of which one is killed, and the staging areas that they use. */
-interface Scene {
-  readonly installation: Installation;
-  readonly replicas: readonly [Part, Part];
-  readonly staging: readonly string[];
-  /** Talks to the second replica, which is never killed. */
-  readonly images: ImageClient;
-  close(): Promise<void>;
-}
-
-async function scene(kind: 'shared' | 'own'): Promise<Scene> {
-  const directory = scratchDirectory('disk');
-  const installation = await install();
-  const staging = kind === 'shared' ? ['all'] : ['one', 'two'];
-  const places = staging.map((name) => join(directory.path, name));
-  for (const place of places) mkdirSync(place);
-  const replica = (index: number): Promise<Part> =>
-    installation.part('glance-api', {
-      node_staging_uri: `file://${places[index] ?? places[0]!}`,
-      ...(kind === 'own' && { worker_self_reference_url: `http://replica-${index}` }),
-    });
-  const registry = await installation.part('glance-registry');
-  const replicas = [await replica(0), await replica(1)] as const;
-  await Promise.all([registry.start(), ...replicas.map((each) => each.start())]);
-  return {
-    installation,
-    replicas,
-    staging: places,
-    images: imageClient(replicas[1].url),
-    async close() {
-      await installation.close();
-      directory.remove();
-    },
-  };
-}
-
-const importOf = (part: Part, id: string) =>
-  send('POST', `${part.url}/v2/images/${id}/import`, { body: JSON.stringify({ method: { name: 'glance-direct' } }) });
-const stage = (part: Part, id: string, body: Buffer | AsyncIterable<Uint8Array> = data) =>
-  send('PUT', `${part.url}/v2/images/${id}/stage`, { headers: { 'content-type': 'application/octet-stream' }, body });
-
-async function newestTask({ replicas }: Scene, id: string): Promise<TaskView | undefined> {
-  const reply = await send('GET', `${replicas[1].url}/v2/images/${id}/tasks`);
-  return (json(reply) as { tasks: TaskView[] }).tasks[0];
-}
-
-const names = (directory: string): string[] =>
-  existsSync(directory) ? readdirSync(directory).filter((name) => name !== '.scratch') : [];
-
-/** Before `until` gives up, the image is active or queued with a cause, and nothing lies where nobody knows of it. */
-async function expectOrder(it: Scene, id: string, places = it.staging): Promise<string> {
-  await until('the import is over', async () =>
-    ['success', 'failure'].includes((await newestTask(it, id))?.status ?? ''),
-  );
-  const { status } = await it.images.image(id);
-  const task = await newestTask(it, id);
-  if (status === 'active') expect((await it.images.download(id)).body.equals(data)).toBe(true);
-  else {
-    expect([status, task?.status]).toEqual(['queued', 'failure']);
-    expect(task?.message).toMatch(/\.$/);
-  }
-  const active = (await it.images.list()).filter((image) => image.status === 'active').map((image) => image.id);
-  expect(names(it.installation.storeDirectory).toSorted()).toEqual(active.toSorted());
-  for (const place of places) await until('nothing is staged', () => names(place).length === 0);
-  return status;
-}
 
 const described = describe.runIf(target === 'ours');
 
