@@ -1,3 +1,4 @@
+import { openAsBlob } from 'node:fs';
 import type { Target } from './target.js';
 
 export type Image = Readonly<Record<string, unknown>> & { readonly id: string; readonly tags: readonly string[] };
@@ -28,10 +29,18 @@ export class ImageApi {
     return (await this.#call('GET', path, 200)).text();
   }
 
-  /** Has what is staged for an image imported. */
-  async importStaged(id: string): Promise<void> {
-    const body = JSON.stringify({ method: { name: 'glance-direct' } });
-    await this.#call('POST', `/v2/images/${id}/import`, 202, body);
+  /** Stages what a file has. */
+  async stage(id: string, file: string): Promise<void> {
+    const options = { method: 'PUT', headers: { ...this.#headers, 'content-type': 'application/octet-stream' } };
+    const body = await openAsBlob(file);
+    const response = await fetch(`${this.#base}/v2/images/${id}/stage`, { ...options, body });
+    if (response.status !== 204) throw new Error(`Staging was answered by ${response.status}.`);
+  }
+
+  /** Begins an import: of what is staged for the image, or from `uri`. */
+  async import(id: string, uri?: string): Promise<void> {
+    const method = uri === undefined ? { name: 'glance-direct' } : { name: 'web-download', uri };
+    await this.#call('POST', `/v2/images/${id}/import`, 202, JSON.stringify({ method }));
   }
 
   async delete(id: string): Promise<void> {

@@ -156,6 +156,11 @@ ${transportUrl === undefined ? '' : `transport_url = ${transportUrl}`}
 connection = ${connection ?? `sqlite:///${directory}/glance.sqlite`}
 [glance_store]
 ${store ?? `stores = file\nfilesystem_store_datadir = ${directory}/images`}
+[import_filtering_opts]
+allowed_ports = []
+allowed_networks = 127.0.0.0/8
+[image_import_opts]
+image_import_plugins = image_conversion
 ${lines}`;
 }
 

@@ -1,10 +1,12 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { run, Worker } from '../children.js';
 import { eachRound, Figures } from '../figures.js';
 import { ImageApi } from '../image-api.js';
 import { measure } from '../measure.js';
-import { MIB, patternDigests } from '../pattern.js';
-import type { Bench, Section } from '../section.js';
+import { MIB, patternDigests, writePattern } from '../pattern.js';
+import type { Bench, Section, Verdict } from '../section.js';
 import type { Target } from '../target.js';
 import type { TransferJob, TransferResult } from '../workers/transfer.js';
 import { type Digests, service } from './data-peers.js';
@@ -14,6 +16,11 @@ const BYTES = { smoke: 64 * MIB, full: 2048 * MIB };
 const UPLOAD = 'plain upload';
 const STAGE = 'stage';
 const IMPORT = 'glance-direct import of what is staged';
+const WEB = 'web-download';
+const CONVERSION = 'conversion of what is staged, qcow2 to raw';
+const QEMU = 'qemu-img convert, and sync';
+/** The name of what is no service. */
+const TOOL = 'qemu-img';
 
 interface Session {
   readonly bench: Bench;
@@ -21,6 +28,9 @@ interface Session {
   readonly figures: Figures;
   readonly bytes: number;
   readonly digests: Digests;
+  readonly web: string;
+  /** The same bytes as qcow2. */
+  readonly qcow2: string;
 }
 
 /** Imports beside a plain upload of the same bytes. */
@@ -29,15 +39,24 @@ export const imports: Section = {
   async run(bench) {
     const bytes = BYTES[bench.size];
     const client = new Worker<TransferJob, TransferResult>(new URL('../workers/transfer.ts', import.meta.url));
-    const session = { bench, client, figures: new Figures(), bytes, digests: await patternDigests(bytes) };
+    const server = new Worker<number, number>(new URL('../workers/pattern-server.ts', import.meta.url));
+    const web = `http://127.0.0.1:${await server.call(bytes)}/`;
+    const qcow2 = await makeDisk(bench.directory, bytes);
+    const digests = await patternDigests(bytes);
+    const session = { bench, client, figures: new Figures(), bytes, digests, web, qcow2 };
     for (let round = 1; round <= bench.rounds; round++) {
       for (const target of bench.targets) {
         bench.progress(`import: round ${round} of ${bench.rounds}, ${target.name}`);
         await measureUpload(session, target);
         await measureImport(session, target);
+        // Another service may let nobody import from here, and convert nothing.
+        if (target.own) {
+          await measureWeb(session, target);
+          await measureConversion(session, target);
+        }
       }
     }
-    await client.stop();
+    await Promise.all([client.stop(), server.stop()]);
     const first = bench.targets[0]!.name;
     const rate = (work: string) => session.figures.values(work, first, 'megabytesPerSecond');
     const beside = (work: string) => eachRound([rate(work), rate(UPLOAD)], (a, b) => a / b);
@@ -49,12 +68,15 @@ export const imports: Section = {
         { quantity: 'memoryMiB', title: 'peak memory MiB', digits: 0 },
       ],
       figures: session.figures,
-      verdicts: [IMPORT, STAGE].map((work) => ({
-        text: `${work}: MB/s ÷ ${UPLOAD}`,
-        values: beside(work),
-        digits: 2,
-        target: { atLeast: 0.8 },
-      })),
+      verdicts: [
+        ...[IMPORT, STAGE, ...(bench.targets[0]!.own ? [WEB] : [])].map((work) => ({
+          text: `${work}: MB/s ÷ ${UPLOAD}`,
+          values: beside(work),
+          digits: 2,
+          target: { atLeast: 0.8 },
+        })),
+        ...(bench.targets[0]!.own ? [conversionVerdict(session, first)] : []),
+      ],
       notes: [],
     };
   },
@@ -75,11 +97,74 @@ async function measureImport(session: Session, target: Target): Promise<void> {
   const id = paths[0]!.split('/').at(-2)!;
   await timed(session, target, STAGE, () => send(session, target, [paths[0]!.replace(/file$/, 'stage')]));
   await timed(session, target, IMPORT, async () => {
-    await api.importStaged(id);
-    while ((await api.show(id))['status'] !== 'active') await delay(20);
+    await api.import(id);
+    await active(api, id);
   });
   await peer.check(paths);
   await peer.remove(paths);
+}
+
+async function measureWeb(session: Session, target: Target): Promise<void> {
+  const peer = service(target, session.bytes, session.digests);
+  const api = new ImageApi(target);
+  const paths = await peer.open(1);
+  const id = paths[0]!.split('/').at(-2)!;
+  await timed(session, target, WEB, async () => {
+    await api.import(id, session.web);
+    await active(api, id);
+  });
+  await peer.check(paths);
+  await peer.remove(paths);
+}
+
+async function measureConversion(session: Session, target: Target): Promise<void> {
+  const { bench, qcow2, figures, bytes, digests } = session;
+  const raw = `${qcow2}.raw`;
+  await run('sync', ['-f', bench.directory]);
+  const begin = performance.now();
+  await run('qemu-img', ['convert', '-f', 'qcow2', '-O', 'raw', qcow2, raw]);
+  await run('sync', [raw]);
+  figures.add(QEMU, TOOL, { megabytesPerSecond: bytes / 1e6 / ((performance.now() - begin) / 1000) });
+  await rm(raw);
+
+  const api = new ImageApi(target);
+  const { id } = await api.create({ name: 'bench-data', disk_format: 'qcow2', container_format: 'bare' });
+  await api.stage(id, qcow2);
+  await timed(session, target, CONVERSION, async () => {
+    await api.import(id);
+    await active(api, id);
+  });
+  const path = `${target.path}/v2/images/${id}/file`;
+  const peer = service(target, bytes, digests);
+  await peer.check([path]);
+  await peer.remove([path]);
+}
+
+function conversionVerdict({ figures }: Session, name: string): Verdict {
+  const rates = [
+    figures.values(CONVERSION, name, 'megabytesPerSecond'),
+    figures.values(QEMU, TOOL, 'megabytesPerSecond'),
+  ];
+  const values = eachRound([rates[0]!, rates[1]!], (ours, tool) => ours / tool);
+  return { text: `${CONVERSION}: MB/s ÷ ${QEMU}`, values, digits: 2, target: { atLeast: 0.7 } };
+}
+
+/** A qcow2 whose disk has `bytes` of the pattern. */
+async function makeDisk(directory: string, bytes: number): Promise<string> {
+  const [raw, qcow2] = [join(directory, 'pattern.raw'), join(directory, 'pattern.qcow2')];
+  await writePattern(raw, bytes);
+  await run('qemu-img', ['convert', '-f', 'raw', '-O', 'qcow2', raw, qcow2]);
+  await rm(raw);
+  return qcow2;
+}
+
+async function active(api: ImageApi, id: string): Promise<void> {
+  for (;;) {
+    const { status } = await api.show(id);
+    if (status === 'active') return;
+    if (status === 'queued') throw new Error(`The import of image ${id} failed: see its tasks.`);
+    await delay(20);
+  }
 }
 
 async function send({ client, bytes }: Session, { host, port, headers }: Target, paths: readonly string[]) {
