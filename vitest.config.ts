@@ -17,6 +17,7 @@ const slow = [
   'e2e/killed-imports.spec.ts',
   'e2e/killed-import-steps.spec.ts',
   'e2e/killed-scrubbers.spec.ts',
+  'e2e/cache-faults.spec.ts',
   'e2e/backup.spec.ts',
   'tools/deploy/images.spec.ts',
   'e2e/hung-worker.spec.ts',

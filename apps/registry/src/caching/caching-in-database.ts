@@ -2,6 +2,7 @@ import type { CachedData, CacheRule, Caching, Caller, Download, Image } from '@g
 import { Authorization } from '../authorization/authorization.js';
 import { ownTarget, seenTarget } from '../authorization/target.js';
 import type { Database } from '../database/database.js';
+import { isDuplicate } from '../database/failure.js';
 import type { Statements } from '../database/session.js';
 import { findImage, findVisible } from '../images/find-image.js';
 import { insert } from '../images/image-writes.js';
@@ -48,7 +49,10 @@ export class CachingInDatabase implements Caching {
   }
 
   async report(node: string | null, cached: readonly CachedData[]): Promise<readonly string[]> {
-    if (node !== null) await this.database.transaction((tx) => record(tx, node, cached));
+    if (node !== null) {
+      await this.#introduce(node);
+      await this.database.transaction((tx) => record(tx, node, cached));
+    }
     return this.#stale(cached);
   }
 
@@ -60,6 +64,17 @@ export class CachingInDatabase implements Caching {
       [id],
     );
     return rows.map(({ url }) => url);
+  }
+
+  async #introduce(node: string): Promise<void> {
+    const sql = 'SELECT node_reference_id FROM node_reference WHERE node_reference_url = ?';
+    if ((await this.database.rows(sql, [node])).length > 0) return;
+    try {
+      await this.database.transaction((tx) => insert(tx, 'node_reference', [{ node_reference_url: node }]));
+    } catch (error) {
+      // Another process of the node was faster.
+      if (!isDuplicate(error)) throw error;
+    }
   }
 
   async #stale(cached: readonly CachedData[]): Promise<string[]> {
@@ -81,9 +96,13 @@ const marks = (values: readonly unknown[]): string => values.map(() => '?').join
 
 function isOf({ checksum, hash }: CachedData, row: DataRow | undefined): boolean {
   return (
-    row !== undefined && row.checksum === checksum && (hash === null || row.os_hash_value?.startsWith(hash) === true)
+    row !== undefined &&
+    sameDigits(row.checksum, checksum) &&
+    (hash === null || row.os_hash_value?.toLowerCase().startsWith(hash) === true)
   );
 }
+
+const sameDigits = (a: string | null, b: string | null): boolean => a?.toLowerCase() === b?.toLowerCase();
 
 /** Makes the rows of a node say what it has; reports of one node come one after the other. */
 async function record(tx: Statements, node: string, cached: readonly CachedData[]): Promise<void> {
@@ -119,13 +138,13 @@ async function record(tx: Statements, node: string, cached: readonly CachedData[
   }
 }
 
+/** Also lets nobody else write down what the node has, until the transaction ends. */
 async function referenceOf(tx: Statements, node: string): Promise<number> {
-  const find = `SELECT node_reference_id AS id FROM node_reference WHERE node_reference_url = ?${tx.dialect.forUpdate}`;
-  const [known] = await tx.rows<{ id: number }>(find, [node]);
-  if (known) return known.id;
-  await insert(tx, 'node_reference', [{ node_reference_url: node }]);
-  const [made] = await tx.rows<{ id: number }>(find, [node]);
-  return made!.id;
+  const [known] = await tx.rows<{ id: number }>(
+    `SELECT node_reference_id AS id FROM node_reference WHERE node_reference_url = ?${tx.dialect.forUpdate}`,
+    [node],
+  );
+  return known!.id;
 }
 
 function rowOf({ dialect }: Statements, { imageId, checksum, size, hits, lastAccessed, lastModified }: CachedData) {

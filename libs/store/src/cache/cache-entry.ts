@@ -17,13 +17,15 @@ export interface CacheEntry {
   readonly size: number;
 }
 
-const hex = /^[0-9a-f]{32,}$/;
+const hex = /^[0-9a-f]{32,}$/i;
 const pattern = namePattern('', String.raw`\.([0-9a-f]{32}|-)\.([0-9a-f]{32}|-)`);
 
 /** Undefined for what cannot be kept: an image that is not active, is empty, or whose digest nobody knows. */
 export function entryOf({ id, status, size, checksum, osHashValue }: CacheableImage): CacheEntry | undefined {
   if (status !== 'active' || size === null || size === 0) return undefined;
-  const parts = [checksum, osHashValue].map((value) => (value !== null && hex.test(value) ? value.slice(0, 32) : '-'));
+  const parts = [checksum, osHashValue].map((value) =>
+    value !== null && hex.test(value) ? value.slice(0, 32).toLowerCase() : '-',
+  );
   const name = [id, ...parts].join('.');
   return parts.every((part) => part === '-') || !pattern.test(name) ? undefined : { id, name, size };
 }
@@ -40,9 +42,9 @@ export function entryNamed(
 /** The digest by which data is verified: the stronger one that can be computed; undefined if there is none. */
 export function digestOf({ checksum, osHashAlgo, osHashValue }: CacheableImage): DigestPromise | undefined {
   if (osHashAlgo !== null && osHashValue !== null && isDigestAlgorithm(osHashAlgo)) {
-    return { algorithm: osHashAlgo, value: osHashValue };
+    return { algorithm: osHashAlgo, value: osHashValue.toLowerCase() };
   }
-  return checksum === null ? undefined : { algorithm: 'md5', value: checksum };
+  return checksum === null ? undefined : { algorithm: 'md5', value: checksum.toLowerCase() };
 }
 
 export interface DigestPromise {

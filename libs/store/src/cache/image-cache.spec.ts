@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
@@ -72,6 +72,15 @@ function stored(bytes: Buffer, id: string = crypto.randomUUID()) {
 
 const incomplete = (): Promise<string[]> => readdir(join(directory, 'incomplete'));
 
+/** Until so much of what grows is there: the store is some MiB ahead. */
+async function written(bytes: number): Promise<void> {
+  for (;;) {
+    const [name] = await incomplete();
+    if (name !== undefined && (await stat(join(directory, 'incomplete', name))).size >= bytes) return;
+    await setImmediate();
+  }
+}
+
 /** Until what goes on behind the readers is over. */
 async function settled(cache: ImageCache, count: number): Promise<void> {
   while ((await incomplete()).length > 0 || (await cache.directory.entries()).length !== count) await setImmediate();
@@ -119,6 +128,7 @@ describe('a cache of images', () => {
     };
     const all = collect(await cache.read(read()));
     await reached.promise;
+    await written(MIB);
     const range = async (offset: number, length: number): Promise<void> => {
       const got = await collect(await cache.read(read({ offset, length, fill: false })));
       expect(got.equals(bytes.subarray(offset, offset + length))).toBe(true);
