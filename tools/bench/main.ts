@@ -6,6 +6,7 @@ import { DEBIAN, type Options, readOptions } from './options.js';
 import { cpuSeconds, machineCpuSeconds } from './process-tree.js';
 import { printSection, printTable } from './report.js';
 import type { Bench, Section, SectionResult } from './section.js';
+import { cache } from './sections/cache.js';
 import { ceph } from './sections/ceph.js';
 import { data } from './sections/data.js';
 import { imports } from './sections/imports.js';
@@ -17,7 +18,7 @@ import { scrubbing } from './sections/scrubbing.js';
 import { type OurService, type Target, attach, startOurs } from './target.js';
 import { startPair } from './yardsticks/debian-glance.js';
 
-const sections: readonly Section[] = [metadata, login, processes, data, ceph, imports, scale, scrubbing];
+const sections: readonly Section[] = [metadata, login, processes, data, cache, ceph, imports, scale, scrubbing];
 
 // Ctrl-C in a terminal also reaches npm and bench.mjs, which passes it on: only the first one counts.
 let doing = '';
