@@ -22,6 +22,7 @@ const slow = [
   'tools/deploy/images.spec.ts',
   'e2e/hung-worker.spec.ts',
   'e2e/rolling-upgrade.spec.ts',
+  'e2e/three-stores.spec.ts',
 ];
 
 // OpenStack's own suite; `npm run e2e:tempest`.

@@ -37,6 +37,19 @@ describe.runIf(target === 'ours')('an operator is told by', () => {
     expect(stdout).toMatch(/^wrong: .*there is no kind of store cloud/m);
   });
 
+  it('the start, of a kind of store that is gone, since when, and what to use', async () => {
+    const sentence = 'no Sheepdog driver since Ussuri (2020), and Sheepdog itself is abandoned; move to rbd or file';
+    for (const stores of [
+      ['[glance_store]', 'stores = file,glance.store.sheepdog.Store', 'default_store = file'],
+      ['[DEFAULT]', 'enabled_backends = a:file,b:sheepdog', '[glance_store]', 'default_backend = a'],
+    ]) {
+      const config = file('sheepdog.conf', [...stores, '[database]', database]);
+      const { code, stderr } = await told('glance-api', [], config);
+      expect(code).toBe(1);
+      expect(stderr).toContain(sentence);
+    }
+  });
+
   it('config sample, every option', async () => {
     const { stdout } = await told('glance', ['config', 'sample'], good);
     for (const option of ['#image_size_cap', '#rbd_store_pool', '[keystone_authtoken]'])

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { freePort, listens } from './ports.js';
 import { scratchDirectory } from './scratch-directory.js';
-import { startProcess } from './server-process.js';
+import { type ServerProcess, startProcess } from './server-process.js';
 
 const run = promisify(execFile);
 
@@ -13,6 +13,10 @@ export interface Radosgw {
   readonly url: string;
   /** SIGSTOP makes it hang with open connections; SIGCONT ends that. */
   signal(name: NodeJS.Signals): void;
+  /** SIGKILL, as a power cut would. */
+  kill(): Promise<void>;
+  /** Starts it again, at the same URL, and waits until it serves. */
+  start(): Promise<void>;
   /** Stops it; what it stored stays in the cluster. */
   close(): Promise<void>;
 }
@@ -45,12 +49,14 @@ export async function startRadosgw(conf: string): Promise<Radosgw> {
     'rgw-swift-account-in-url': 'true',
   };
   const options = ['-c', conf, '-n', 'client.rgw', ...Object.entries(settings).flatMap(([k, v]) => [`--${k}`, v])];
-  const server = await startProcess({
-    command: 'radosgw',
-    args: ['-f', ...options, '--log-file', join(directory.path, 'rgw.log')],
-    ready: () => listens(port),
-    patience: 60_000,
-  });
+  const start = (): Promise<ServerProcess> =>
+    startProcess({
+      command: 'radosgw',
+      args: ['-f', ...options, '--log-file', join(directory.path, 'rgw.log')],
+      ready: () => listens(port),
+      patience: 60_000,
+    });
+  let server = await start();
   const admin = async (...args: string[]): Promise<unknown> => run('radosgw-admin', [...options.slice(0, 6), ...args]);
   const keys = ['--access-key', accessKey, '--secret-key', secretKey];
   await admin('user', 'create', '--uid=glance', '--display-name=glance', ...keys);
@@ -59,6 +65,10 @@ export async function startRadosgw(conf: string): Promise<Radosgw> {
   return {
     url: `http://${accessKey}:${encodeURIComponent(secretKey)}@127.0.0.1:${port}`,
     signal: (name) => server.signal(name),
+    kill: () => server.kill(),
+    async start() {
+      server = await start();
+    },
     async close() {
       await server.kill();
       directory.remove();

@@ -1,19 +1,24 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { ServiceError } from '@glance/domain';
 import { describe, expect, it } from 'vitest';
 import { Store } from './store.js';
 import { Stores } from './stores.js';
-import { chunked, collect, content, never } from './testing/content.js';
+import { chunked, collect, content, never, stalling } from './testing/content.js';
 import { MemoryDriver } from './testing/memory-driver.js';
 
 const bytes = content(1000);
 
-function twoStores(): { fast: MemoryDriver; slow: MemoryDriver; stores: Stores } {
+function twoStores(silence?: number): { fast: MemoryDriver; slow: MemoryDriver; stores: Stores } {
   const [fast, slow] = [new MemoryDriver(), new MemoryDriver()];
   const configured = [
     { id: 'slow', store: new Store(slow), schemes: ['memory'] },
     { id: 'fast', store: new Store(fast), schemes: ['memory'] },
   ];
-  return { fast, slow, stores: new Stores(configured, { defaultId: 'fast', named: true }) };
+  return {
+    fast,
+    slow,
+    stores: new Stores(configured, { defaultId: 'fast', named: true, ...(silence && { silence }) }),
+  };
 }
 
 const image = (id: string) => ({ id, data: chunked(bytes), maxSize: 1e6, signal: never() });
@@ -57,6 +62,37 @@ describe('several stores', () => {
     const missing = { code: 'DataNotFound' };
     await expect(stores.openRead([], { signal: never() })).rejects.toMatchObject(missing);
     await expect(stores.openRead([at('slow'), at('fast')], { signal: never() })).rejects.toMatchObject(missing);
+  });
+
+  it('take another copy when a store is silent, and let the last one be as slow as it is', async () => {
+    const { fast, slow, stores } = twoStores(20);
+    for (const store of ['fast', 'slow']) await stores.write({ ...image('one'), store });
+    const read = slow.read.bind(slow);
+    fast.read = () => new Promise(() => undefined);
+    slow.read = (url, options) => delay(60).then(() => read(url, options));
+    const { location, data } = await stores.openRead([at('fast'), at('slow')], { signal: never() });
+    expect(location).toEqual(at('slow'));
+    expect((await collect(data)).equals(bytes)).toBe(true);
+  });
+
+  it('go on with another copy when a store falls silent, but not when the reader is slow', async () => {
+    const { fast, slow, stores } = twoStores(20);
+    for (const store of ['fast', 'slow']) await stores.write({ ...image('one'), store });
+    fast.read = async () => ({ size: 1000, data: stalling(bytes).data });
+    const offsets: number[] = [];
+    const read = slow.read.bind(slow);
+    slow.read = (url, options) => {
+      offsets.push(options.offset);
+      return read(url, options);
+    };
+    const { data } = await stores.openRead([at('fast'), at('slow')], { signal: never() });
+    const iterator = data[Symbol.asyncIterator]();
+    const first = await iterator.next();
+    await delay(60);
+    expect(offsets).toEqual([]);
+    const rest = await collect({ [Symbol.asyncIterator]: () => iterator });
+    expect(Buffer.concat([first.value as Uint8Array, rest]).equals(bytes)).toBe(true);
+    expect(offsets).toEqual([500]);
   });
 
   it('say what keeps a copy from being read that may be there', async () => {

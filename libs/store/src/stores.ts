@@ -3,6 +3,7 @@ import type { Bytes } from './bytes.js';
 import { settled } from './cancellation.js';
 import { continued } from './continued.js';
 import type { Readers, StoreProperties } from './driver.js';
+import { Silence } from './silence.js';
 import type { Store, StoreRead, StoreWrite } from './store.js';
 
 export interface ConfiguredStore {
@@ -35,6 +36,8 @@ export interface StoresSettings {
   readonly defaultId: string;
   /** Whether locations say which store they are in: with `enabled_backends` they do. */
   readonly named?: boolean;
+  /** Milliseconds that a store may be silent before another copy is read; 10,000 if absent. */
+  readonly silence?: number;
 }
 
 export interface OpenedData {
@@ -54,9 +57,11 @@ export class Stores {
   readonly named: boolean;
   readonly #stores: ReadonlyMap<string, ConfiguredStore>;
   readonly #weighted: boolean;
+  readonly #silence: number;
 
-  constructor(stores: readonly ConfiguredStore[], { defaultId, named = false }: StoresSettings) {
+  constructor(stores: readonly ConfiguredStore[], { defaultId, named = false, silence = 10_000 }: StoresSettings) {
     this.defaultId = defaultId;
+    this.#silence = silence;
     this.named = named;
     this.#stores = new Map(stores.map((configured) => [configured.id, configured]));
     this.#weighted = stores.some(({ weight = 0 }) => weight !== (stores[0]?.weight ?? 0));
@@ -140,7 +145,8 @@ export class Stores {
 
   /**
    * Opens the first location that can be read, those in the stores of `prefer` first, those in stores that are away last;
-   * for the rest see `Store.read`. When one breaks off, the next goes on where it ended: copies of an image are alike.
+   * for the rest see `Store.read`. When one breaks off, or is silent for long, the next goes on where it ended: copies of an
+   * image are alike. The last has all the time that its driver takes.
    * When none can be opened, fails with `DataNotFound`, or with what keeps a copy that may still be there from being read.
    */
   async openRead(
@@ -170,11 +176,16 @@ export class Stores {
   async #openFirst(locations: readonly ImageLocation[], request: StoreRead): Promise<OpenedData> {
     let obstacle: unknown;
     for (const location of locations) {
+      const silence = location === locations.at(-1) ? undefined : new Silence(this.#silence);
+      const signal = silence ? AbortSignal.any([request.signal, silence.signal]) : request.signal;
       try {
-        return { location, ...(await this.#storeOf(location).read(location.url, request)) };
+        const { size, data } = await this.#storeOf(location).read(location.url, { ...request, signal });
+        return { location, size, data: silence?.watched(data) ?? data };
       } catch (error) {
         if (request.signal.aborted || isServiceError(error, 'RangeNotSatisfiable')) throw error;
         if (!isServiceError(error, 'DataNotFound')) obstacle ??= error;
+      } finally {
+        silence?.end();
       }
     }
     throw (obstacle as Error | undefined) ?? new ServiceError('DataNotFound', 'No store has the data of this image.');
