@@ -23,6 +23,7 @@ const slow = [
   'e2e/hung-worker.spec.ts',
   'e2e/rolling-upgrade.spec.ts',
   'e2e/three-stores.spec.ts',
+  'e2e/operator-walk.spec.ts',
 ];
 
 // OpenStack's own suite; `npm run e2e:tempest`.

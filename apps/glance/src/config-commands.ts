@@ -35,7 +35,7 @@ export const configCommands: Readonly<Record<string, ToolCommand>> = {
 };
 
 /** The configuration of all services together, whichever files belong to one of them only. */
-async function serviceConfig({ commandLine }: Pick<Context, 'commandLine'>): Promise<Config> {
+export async function serviceConfig({ commandLine }: Pick<Context, 'commandLine'>): Promise<Config> {
   const configFiles = ['glance-image-import', 'glance-api', 'glance-registry', 'glance-scrubber'];
   const program = { name: 'glance', version, summary: '', configFiles, declarations };
   return load({ program, commandLine, env: process.env, more: storePlaces });

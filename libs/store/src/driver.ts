@@ -1,6 +1,7 @@
 import type { Declaration, ValuesOf } from '@glance/config';
 import type { Finding } from '@glance/domain';
 import type { Bytes } from './bytes.js';
+import type { Held } from './held.js';
 import type { Holding, Trash } from './holding.js';
 
 export interface StoreCapabilities {
@@ -99,6 +100,8 @@ export interface StoreDriver {
    * made.
    */
   holding?(id: string, signal: AbortSignal): Promise<Holding | undefined>;
+  /** What is here under `id`, deleted or not, with what keeps it here. Absent: nothing but images ever does. */
+  held?(id: string, signal: AbortSignal): Promise<readonly Held[]>;
   /** Absent: nobody knows. */
   capacity?(): Promise<Capacity>;
   /** What `delete` had to keep, and nobody needs any more: only that. Absent: `delete` never keeps anything. */

@@ -6,6 +6,7 @@ export { digests, digestSize, type DigestTap, isDigestAlgorithm } from './digest
 export type { SignatureClaim } from './digests/digest-worker.js';
 export * from './driver.js';
 export * from './drivers.js';
+export type { Held, Holder } from './held.js';
 export type { Holding, Trash } from './holding.js';
 export { Intake } from './intake.js';
 export { AddressGuard, type Resolve } from './http/address-guard.js';

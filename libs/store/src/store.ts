@@ -3,6 +3,7 @@ import { abortable } from './abortable.js';
 import type { Bytes, Tap } from './bytes.js';
 import { cancellation, settled } from './cancellation.js';
 import type { Capacity, Readers, StoreCapabilities, StoreDriver, StoreProperties } from './driver.js';
+import type { Held } from './held.js';
 import type { Holding, Trash } from './holding.js';
 import { Intake } from './intake.js';
 import { Readiness } from './readiness.js';
@@ -220,6 +221,12 @@ export class Store {
     } catch (error) {
       failing(signal)(error);
     }
+  }
+
+  /** See `StoreDriver.held`. */
+  async held(id: string, signal: AbortSignal): Promise<readonly Held[]> {
+    const looking = this.#driver.held?.(id, signal) ?? Promise.resolve([]);
+    return settled(looking, signal).catch(failing(signal));
   }
 
   /** What `discard` of this id would remove; undefined if nothing, or something that is not ours. */

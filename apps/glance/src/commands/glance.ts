@@ -8,6 +8,7 @@ import { scrubberOptions } from '@glance/scrubber';
 import { adminOptions } from '../admin-port.js';
 import { configCommands } from '../config-commands.js';
 import { doctorCommands } from '../doctor-commands.js';
+import { imageCommands } from '../image-commands.js';
 import { launcherOptions, messagingDeclarations, registryDeclarations } from '../config.js';
 import { type Context, runProgram, type Running } from '../program.js';
 import { startService } from '../service.js';
@@ -15,7 +16,7 @@ import { stagingDirectory } from '../staging.js';
 import { openFileStore } from '../stores.js';
 import { version } from '../version.js';
 
-const tools = { ...configCommands, ...doctorCommands };
+const tools = { ...configCommands, ...doctorCommands, ...imageCommands };
 
 const program: Program = {
   name: 'glance',

@@ -213,6 +213,37 @@ describe('an image that somebody needs', () => {
     expect((await read(url)).equals(bytes)).toBe(true);
   });
 
+  it('tells what holds it, also from the trash', async () => {
+    const { id, url } = await write();
+    const [inUse, deleted] = [`${id}-used`, `${id}-deleted`];
+    for (const clone of [inUse, deleted]) {
+      await pool.clone(clone, { pool, name: id, snapshot: 'snap' }, { format: 2 });
+    }
+    await pool.moveToTrash(deleted);
+    const image = await pool.open({ name: id });
+    await image.createSnapshot('theirs');
+    const clones = [
+      { kind: 'clone', name: `images/${inUse}`, trash: false },
+      { kind: 'clone', name: `images/${deleted}`, trash: true },
+    ];
+    const client = { kind: 'client', name: expect.stringContaining('127.0.0.1') as string };
+    const [held, ...more] = await driver.held(id);
+    expect(held).toMatchObject({ name: `images/${id}`, trash: false });
+    expect(held?.holders).toHaveLength(4);
+    expect(held?.holders).toEqual(
+      expect.arrayContaining([...clones, { kind: 'snapshot', name: 'theirs' }, client] as unknown[]),
+    );
+    expect(more).toEqual([]);
+    await image.removeSnapshot('theirs');
+    await image.close();
+    await driver.delete(url);
+    const [trashed] = await driver.held(id);
+    expect(trashed).toMatchObject({ trash: true, name: expect.stringContaining(`images/${id} (`) as string });
+    expect(trashed?.holders).toHaveLength(2);
+    expect(trashed?.holders).toEqual(expect.arrayContaining(clones));
+    expect(await driver.held(randomUUID())).toEqual([]);
+  });
+
   it('is reclaimed from the trash when its last clone is gone, and nothing of others', async () => {
     const [ours, theirs] = [await write(), await write()];
     const clone = `${ours.id}-clone`;

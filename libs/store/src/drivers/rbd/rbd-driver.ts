@@ -5,11 +5,13 @@ import { Buffers } from '../../buffers.js';
 import type { Bytes } from '../../bytes.js';
 import { cancellation } from '../../cancellation.js';
 import type { Capacity, ReadOptions, StoreDriver, StoreProperties } from '../../driver.js';
+import type { Held } from '../../held.js';
 import type { Holding, Trash } from '../../holding.js';
 import { assertUsableName, imageName } from '../../image-id.js';
 import { storeError } from '../../store-error.js';
 import { bufferSize } from './buffer-size.js';
 import { Connection } from './connection.js';
+import { heldImages } from './held-images.js';
 import { imageBytes } from './image-bytes.js';
 import { type RbdLocation, rbdLocation, rbdUrl, snapshotName } from './rbd-location.js';
 import { reclaim, removeImage, removeLeftovers, removeSnapshot, unneeded } from './remove-image.js';
@@ -130,6 +132,11 @@ export class RbdDriver implements StoreDriver {
         await image.close();
       }
     });
+  }
+
+  held(id: string): Promise<readonly Held[]> {
+    const { pool: poolName } = this.#settings;
+    return this.#inPool(poolName, noPool, (pool) => heldImages(pool, poolName, id));
   }
 
   async *trash(signal: AbortSignal): AsyncIterable<Trash> {
