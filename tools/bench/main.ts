@@ -11,6 +11,7 @@ import { ceph } from './sections/ceph.js';
 import { data } from './sections/data.js';
 import { imports } from './sections/imports.js';
 import { login } from './sections/login.js';
+import { objects } from './sections/objects.js';
 import { metadata } from './sections/metadata.js';
 import { processes } from './sections/processes.js';
 import { scale } from './sections/scale.js';
@@ -18,7 +19,18 @@ import { scrubbing } from './sections/scrubbing.js';
 import { type OurService, type Target, attach, startOurs } from './target.js';
 import { startPair } from './yardsticks/debian-glance.js';
 
-const sections: readonly Section[] = [metadata, login, processes, data, cache, ceph, imports, scale, scrubbing];
+const sections: readonly Section[] = [
+  metadata,
+  login,
+  processes,
+  data,
+  cache,
+  ceph,
+  objects,
+  imports,
+  scale,
+  scrubbing,
+];
 
 // Ctrl-C in a terminal also reaches npm and bench.mjs, which passes it on: only the first one counts.
 let doing = '';

@@ -1,0 +1,206 @@
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { startCeph } from '../../services/ceph.js';
+import { startRadosgw } from '../../services/radosgw.js';
+import { startSwift } from '../../services/swift.js';
+import { run, Worker } from '../children.js';
+import { Figures, eachRound, type Run } from '../figures.js';
+import { measure, withLoopDelay } from '../measure.js';
+import { MIB, patternDigests, writePattern } from '../pattern.js';
+import type { Bench, Section, Verdict } from '../section.js';
+import { startOurs, type Target } from '../target.js';
+import type { SdkJob } from '../workers/s3-sdk.js';
+import type { TransferJob, TransferResult } from '../workers/transfer.js';
+import { type Digests, service } from './data-peers.js';
+
+const BYTES = { smoke: 64 * MIB, full: 1024 * MIB };
+const STREAMS = 8;
+const S3 = { upload: 'S3 upload', download: 'S3 download' };
+const MANY = `${STREAMS} S3 uploads at once, length unknown`;
+const SWIFT = { upload: 'Swift upload', download: 'Swift download' };
+const SDK = 'AWS SDK alone';
+const CLI = 'swift';
+
+/** One way for bytes into a server and out of it. */
+interface Way {
+  readonly name: string;
+  upload(): Promise<Run>;
+  download(): Promise<Run>;
+  /** Removes what the upload made. */
+  remove(): Promise<unknown>;
+}
+
+interface Session {
+  readonly bench: Bench;
+  readonly client: Worker<TransferJob, TransferResult>;
+  readonly figures: Figures;
+  readonly bytes: number;
+  readonly digests: Digests;
+  /** Of so many bytes of the pattern. */
+  readonly file: string;
+}
+
+/** Images in S3 and in Swift, beside the clients of both without a service in between. */
+export const objects: Section = {
+  name: 'objects',
+  async run(bench) {
+    const bytes = BYTES[bench.size];
+    const file = join(bench.directory, 'objects-pattern');
+    await writePattern(file, bytes);
+    const client = new Worker<TransferJob, TransferResult>(new URL('../workers/transfer.ts', import.meta.url));
+    const digests = await patternDigests(bytes);
+    const session = { bench, client, figures: new Figures(), bytes, digests, file };
+    await inS3(session);
+    await inSwift(session);
+    await client.stop();
+    await rm(file);
+    return {
+      title: `objects: ${bytes / MIB} MiB, into S3 (Ceph's gateway) and OpenStack Swift, and out of them`,
+      columns: [
+        { quantity: 'megabytesPerSecond', title: 'MB/s', digits: 0, spread: true },
+        { quantity: 'cpuPerGb', title: 'server CPU s/GB', digits: 2, spread: true },
+        { quantity: 'memoryMiB', title: 'peak memory MiB', digits: 0 },
+        { quantity: 'loopDelayMs', title: 'longest loop delay ms', digits: 0 },
+      ],
+      figures: session.figures,
+      verdicts: verdicts(session.figures),
+      notes: ['Servers and clients share the processors, and the servers keep everything in memory.'],
+    };
+  },
+};
+
+async function inS3(session: Session): Promise<void> {
+  const { bench, figures, bytes } = session;
+  bench.progress("objects: starting Ceph's gateway");
+  const cluster = await startCeph();
+  const gateway = await startRadosgw(cluster.conf);
+  const { origin, username, password } = new URL(gateway.url);
+  const keys = { accessKeyId: username, secretAccessKey: decodeURIComponent(password) };
+  const ours = await startIn(session, 's3', [
+    `s3_store_host = ${origin}`,
+    `s3_store_access_key = ${keys.accessKeyId}`,
+    `s3_store_secret_key = ${keys.secretAccessKey}`,
+    's3_store_bucket = images',
+    's3_store_create_bucket_on_put = True',
+  ]);
+  const sdk = new Worker<SdkJob, { seconds: number }>(new URL('../workers/s3-sdk.ts', import.meta.url));
+  const call = async (work: SdkJob['work']): Promise<Run> =>
+    rate(bytes, (await sdk.call({ endpoint: origin, ...keys, work, bytes })).seconds);
+  const alone: Way = {
+    name: SDK,
+    upload: () => call('upload'),
+    download: () => call('download'),
+    remove: () => call('remove'),
+  };
+  try {
+    await takeTurns(session, S3, [ofService(session, ours.target), alone]);
+    bench.progress(`objects: ${MANY}`);
+    const many = ofService(session, ours.target, STREAMS);
+    figures.add(MANY, many.name, await many.upload());
+    await many.remove();
+  } finally {
+    await Promise.all([sdk.stop(), ours.stop()]);
+    await gateway.close();
+    await cluster.close();
+  }
+}
+
+async function inSwift(session: Session): Promise<void> {
+  const { bench, bytes, file } = session;
+  bench.progress('objects: starting Swift');
+  const server = await startSwift();
+  const { origin, username, password } = new URL(server.url);
+  const [address, user] = [`${origin}/auth/v1.0`, decodeURIComponent(username)];
+  const ours = await startIn(session, 'swift', [
+    'swift_store_auth_version = 1',
+    `swift_store_auth_address = ${address}`,
+    `swift_store_user = ${user}`,
+    `swift_store_key = ${password}`,
+    'swift_store_create_container_on_put = True',
+  ]);
+  const call = async (...words: string[]): Promise<Run> => {
+    const begin = performance.now();
+    const command = ['swift', '-A', address, '-U', user, '-K', password, ...words];
+    await run('/bin/sh', ['-c', 'exec "$0" "$@" >/dev/null', ...command]);
+    return rate(bytes, (performance.now() - begin) / 1000);
+  };
+  const tool: Way = {
+    name: CLI,
+    upload: () => call('upload', '--object-name', 'object', 'cli', file),
+    download: () => call('download', '--output', '-', 'cli', 'object'),
+    remove: () => call('delete', 'cli', 'object'),
+  };
+  try {
+    await takeTurns(session, SWIFT, [ofService(session, ours.target), tool]);
+  } finally {
+    await ours.stop();
+    await server.close();
+  }
+}
+
+async function startIn({ bench }: Session, kind: string, options: readonly string[]) {
+  const directory = join(bench.directory, `objects-${kind}`);
+  await mkdir(directory);
+  const store = [`stores = ${kind}`, `default_store = ${kind}`, ...options].join('\n');
+  return startOurs(directory, undefined, { store });
+}
+
+async function takeTurns(
+  { bench, figures }: Session,
+  work: { readonly upload: string; readonly download: string },
+  ways: readonly Way[],
+): Promise<void> {
+  for (let round = 1; round <= bench.rounds; round++) {
+    for (const way of ways) {
+      bench.progress(`objects: round ${round} of ${bench.rounds}: ${work.upload}, ${way.name}`);
+      figures.add(work.upload, way.name, await way.upload());
+      figures.add(work.download, way.name, await way.download());
+      await way.remove();
+    }
+  }
+}
+
+/** Several streams at once are of unknown length. */
+function ofService({ client, bytes, digests }: Session, target: Target, streams = 1): Way {
+  const peer = service(target, bytes, digests);
+  const { host, port, headers } = target;
+  let paths: string[] = [];
+  const timed = async (direction: 'upload' | 'download'): Promise<Run> =>
+    withLoopDelay(target, async () => {
+      const job = { host, port, headers, paths, bytes, direction, chunked: streams > 1, digest: false };
+      const { result, cpu, memory } = await measure(target, () => client.call(job));
+      const all = bytes * streams;
+      return { ...rate(all, result.seconds), cpuPerGb: cpu / (all / 1e9), memoryMiB: memory };
+    });
+  return {
+    name: target.name,
+    async upload() {
+      paths = await peer.open(streams);
+      const figures = await timed('upload');
+      await peer.check(paths);
+      return figures;
+    },
+    download: () => timed('download'),
+    remove: () => peer.remove(paths),
+  };
+}
+
+const rate = (bytes: number, seconds: number): Run => ({ megabytesPerSecond: bytes / 1e6 / seconds });
+
+function verdicts(figures: Figures): Verdict[] {
+  const beside = (work: string, who: string): Verdict => {
+    const of = (name: string) => figures.values(work, name, 'megabytesPerSecond');
+    const values = eachRound([of('ours'), of(who)], (a, b) => a / b);
+    return { text: `${work}: MB/s ÷ ${who}`, values, digits: 2, target: { atLeast: 0.8 } };
+  };
+  return [
+    ...Object.values(S3).map((work) => beside(work, SDK)),
+    ...Object.values(SWIFT).map((work) => beside(work, CLI)),
+    {
+      text: `${MANY}: memory, MiB`,
+      values: figures.values(MANY, 'ours', 'memoryMiB'),
+      digits: 0,
+      target: { atMost: 300 },
+    },
+  ];
+}
