@@ -219,6 +219,22 @@ describe('a copy in one of several stores', () => {
   });
 });
 
+describe('a copy of data without checksums', () => {
+  it('is not made when the data has another size than the image', async () => {
+    const path = await service.create(raw);
+    expect((await add(path, at('memory://there'))).status).toBe(200);
+    service.driver.images.set('memory://there', Buffer.from('there and more'));
+    await service.ask('POST', `${path}/import`, { body: { method: { name: 'copy-image' }, stores: ['second'] } });
+    const newest = async () =>
+      (await service.ask('GET', `${path}/tasks`)).json<{ tasks: { status: string; message: string }[] }>().tasks[0];
+    await expect.poll(newest, { timeout: 20_000 }).toMatchObject({
+      status: 'failure',
+      message: expect.stringContaining('damaged') as string,
+    });
+    expect((await service.show(path))['stores']).toBe('memory');
+  });
+});
+
 describe('POST …/locations', () => {
   const asService = { 'x-roles': 'admin,service,member,reader' };
   const post = (path: string, body: unknown, headers: Record<string, string> = asService): Promise<Answer> =>

@@ -68,7 +68,7 @@ async function store(parts: CopyParts, work: CopyWork, arrival: Arrival): Promis
     assertSigned(digest);
     const hex: Readonly<Record<string, string>> = digest.result();
     const hashes = { checksum: hex['md5']!, osHashAlgo: hashAlgorithm, osHashValue: hex[hashAlgorithm]! };
-    if (!inspection) assertSame(image, hashes);
+    if (!inspection) assertSame(image, { size, ...hashes });
     facts = { virtualSize, ...hashes, ...arrival.changes };
     await work.confirm(size);
     meter.step = 'write';
@@ -90,9 +90,13 @@ async function certificateFor({ signatures }: CopyParts, { certificate, source }
 }
 
 /** Refuses to call copies what is not the same. */
-function assertSame(image: Image, copy: Pick<Image, 'checksum' | 'osHashAlgo' | 'osHashValue'>): void {
+function assertSame(image: Image, copy: Pick<Image, 'size' | 'checksum' | 'osHashAlgo' | 'osHashValue'>): void {
+  const sameSize = image.size === null || image.size === copy.size;
   const sameDigest = image.checksum === null || image.checksum === copy.checksum;
   const comparable = image.osHashAlgo === copy.osHashAlgo && image.osHashValue !== null;
-  if (sameDigest && (!comparable || image.osHashValue === copy.osHashValue)) return;
-  throw new ServiceError('UnsafeImage', 'The stored data is not what the checksums of the image say: it is damaged.');
+  if (sameSize && sameDigest && (!comparable || image.osHashValue === copy.osHashValue)) return;
+  throw new ServiceError(
+    'UnsafeImage',
+    'The stored data is not what the size and the checksums of the image say: it is damaged.',
+  );
 }

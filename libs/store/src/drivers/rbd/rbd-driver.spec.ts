@@ -118,6 +118,14 @@ describe('an image in Ceph', () => {
     const url = await elsewhere.write(id, chunked(content(1000)), { size: 1000, signal: never() });
     const admin = newDriver({ cluster: { conf } });
     expect(await admin.size(url)).toBe(1000);
+    await admin.open();
+    expect(admin.canonical(url)).toBeUndefined();
+    const unopened = newDriver({ cluster: { conf }, pool: other });
+    expect(unopened.canonical(url)).toBeUndefined();
+    await unopened.open();
+    expect(unopened.canonical(url)).toBe(url);
+    expect(unopened.canonical(url.replace(/\/\/[^/]*/, '//another'))).toBeUndefined();
+    await unopened.close();
     expect(await admin.size(`rbd://${id}`)).toBe(bytes.length);
     await admin.delete(url);
     expect(image.size).toBe(bytes.length);

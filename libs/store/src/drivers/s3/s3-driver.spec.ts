@@ -127,12 +127,19 @@ describe('a download from S3', () => {
     expect(await driver().size(old, never())).toBe(bytes.length);
     expect(driver().accepts!(url)).toBe(true);
     expect(driver().accepts!(old)).toBe(false);
+    const renewed = driver().canonical!(old)!;
+    expect(renewed).toBe(url);
+    expect(await driver().size(renewed, never())).toBe(bytes.length);
+    await driver().delete(old, never());
+    await expect(driver().size(renewed, never())).rejects.toMatchObject({ code: 'DataNotFound' });
+    expect(driver().canonical!(old.replace(s3StoreBucket, 'other'))).toBeUndefined();
   });
 
   it('is of this server only', async () => {
     const elsewhere = driver().read('s3://other.example/images/one', { offset: 0, signal: never() });
     await expect(elsewhere).rejects.toMatchObject({ code: 'BadLocation' });
     expect(driver().accepts!('s3://other.example/images/one')).toBe(false);
+    expect(driver().canonical!('s3://other.example/images/one')).toBeUndefined();
   });
 
   it('does not take a missing bucket for a missing image', async () => {

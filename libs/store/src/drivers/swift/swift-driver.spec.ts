@@ -140,7 +140,11 @@ describe('a download from Swift', () => {
     const old = `swift+http://service%3Aglance:secret@${host}/auth/v1.0/glance/${id}`;
     expect(await read(driver(), old)).toBe(true);
     expect(driver().accepts!(old)).toBe(false);
+    const renewed = driver().canonical!(old)!;
+    expect(renewed).toBe(url);
+    expect(await read(driver(), renewed)).toBe(true);
     const foreign = old.replace('service', 'somebody');
+    expect(driver().canonical!(foreign)).toBeUndefined();
     await expect(driver().size(foreign, never())).rejects.toMatchObject({ code: 'BadLocation' });
   });
 
@@ -223,7 +227,10 @@ describe('the file of accounts', () => {
     const settings = { swiftStoreConfigFile: file, swiftStoreAuthAddress: undefined, defaultSwiftReference: 'new' };
     const url = await write(driver(settings));
     expect(url).toMatch(/^swift\+config:\/\/new\/glance\//);
-    expect(await read(driver(settings), url.replace('new', 'old'))).toBe(true);
+    const old = url.replace('new', 'old');
+    expect(await read(driver(settings), old)).toBe(true);
+    expect(driver(settings).canonical!(old)).toBe(old);
+    expect(driver(settings).canonical!(url.replace('new', 'other'))).toBeUndefined();
     const unknown = driver(settings).size(url.replace('new', 'other'), never());
     await expect(unknown).rejects.toMatchObject({ code: 'BadLocation' });
     expect(() => driver({ ...settings, defaultSwiftReference: 'none' })).toThrow('new, old');

@@ -135,8 +135,17 @@ export class SwiftDriver implements StoreDriver {
     }
   }
 
+  /** Glance: rows of its have the password of the user in them. */
   canonical(url: string): string | undefined {
-    return this.accepts(url) ? url : undefined;
+    try {
+      const location = swiftLocation(url);
+      if (location.kind === 'reference') return this.#clients.has(location.reference) ? url : undefined;
+      if (location.kind === 'storage') return undefined;
+      const [container, object] = [location.container, location.object].map(encodeURIComponent) as [string, string];
+      return referenceUrl(this.#referenceOf(location), container, object);
+    } catch {
+      return undefined;
+    }
   }
 
   async #share(url: string, { everybody, projects }: Readers, signal: AbortSignal): Promise<void> {
