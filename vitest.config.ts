@@ -31,7 +31,6 @@ const tempest = 'e2e/tempest.spec.ts';
 
 const e2e = {
   globalSetup: ['tools/services/global-setup.ts'],
-  fileParallelism: false,
   testTimeout: 300_000,
   hookTimeout: 120_000,
 };

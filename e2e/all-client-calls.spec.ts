@@ -124,7 +124,8 @@ describe.runIf(target === 'ours')('every call', { concurrent: true, timeout: 600
       expect([filter, (await names(...hidden, ...filter)).includes('full')]).toEqual([filter, true]);
     expect(await names(...hidden, '--owner', 'nobody')).toEqual([]);
     expect(await names('--owner', 'somebody')).toEqual([]);
-    expect(await names(...hidden, '--visibility', 'shared', '--member-status', 'all')).toEqual(['full']);
+    // Another test may have a hidden one at the same time.
+    expect(await names(...hidden, '--visibility', 'shared', '--member-status', 'all')).toContain('full');
     const changes = ['--architecture', 'aarch64', '--owner', 'another', '--min-disk', '3', '--hidden', 'False'];
     const more = ['--os-version', '13', '--kernel-id', uuids[0], '--remove-property', 'kind'];
     expect(await record('image-update', ...changes, ...more, uuids[0])).toMatchObject({

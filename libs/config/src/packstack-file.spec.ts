@@ -57,6 +57,7 @@ test('the file of a packstack deployment loads with all its values', async () =>
   });
   expect(config.read(logOptions)).toEqual({
     debug: false,
+    defaultLogLevels: [],
     logFile: '/var/log/glance/api.log',
     logDir: '/var/log/glance',
     useJson: false,
