@@ -55,7 +55,12 @@ describe.runIf(target === 'ours')('the log', () => {
       ['glance-registry', 1],
     ] as const) {
       // A worker may hear of it twice: from whoever signals the whole group, and from the first process.
-      const heard = () => new Set(told(program).slice(before[program]).map(({ pid }) => pid));
+      const heard = () =>
+        new Set(
+          told(program)
+            .slice(before[program])
+            .map(({ pid }) => pid),
+        );
       await until(`${program} heard of ${level}`, () => heard().size === processes);
     }
   }
