@@ -71,7 +71,7 @@ export class Deletions {
     }
     await this.#bury(tx, id, status.waiting, time);
     const sql =
-      "UPDATE image_locations SET status = ?, deleted = 1, deleted_at = ?, updated_at = ? WHERE image_id = ? AND deleted = 0 AND status = 'active'";
+      "UPDATE image_locations SET status = ?, deleted = 1, deleted_at = ?, updated_at = ? WHERE image_id = ? AND deleted + 0 = 0 AND status = 'active'";
     await tx.run(sql, [status.waiting, time, time, id]);
     if (this.settings.delayedDelete) {
       await rememberStatus(tx, image);
@@ -232,7 +232,7 @@ async function buryChildren(tx: Statements, ids: readonly string[]): Promise<voi
   const time = '(SELECT i.deleted_at FROM images i WHERE i.id = image_id)';
   for (const table of childTables) {
     const state = table === 'image_locations' ? ", status = 'deleted'" : '';
-    const sql = `UPDATE ${table} SET deleted = 1, deleted_at = ${time}, updated_at = ${time}${state} WHERE image_id IN (${marks(ids)}) AND deleted = 0`;
+    const sql = `UPDATE ${table} SET deleted = 1, deleted_at = ${time}, updated_at = ${time}${state} WHERE image_id IN (${marks(ids)}) AND deleted + 0 = 0`;
     await tx.run(sql, ids);
   }
 }

@@ -24,7 +24,10 @@ const values = (image: Image): Readonly<Record<string, SqlValue>> => ({
   os_hidden: Number(image.osHidden),
 });
 
-/** Tables of what belongs to an image. */
+/**
+ * Tables of what belongs to an image. Statements that change rows of theirs say `deleted + 0`: along an index on `deleted`
+ * they would lock the rows of all images, and of two at the same time one would be rolled back.
+ */
 export const childTables = ['image_properties', 'image_tags', 'image_locations', 'image_members'] as const;
 
 /**
@@ -97,7 +100,7 @@ async function saveProperties(
   time: string,
 ): Promise<void> {
   const { id, properties } = after;
-  const mine = `image_id = ? AND name = ? AND ${tx.dialect.exactly('name')} = ? AND deleted = 0`;
+  const mine = `image_id = ? AND name = ? AND ${tx.dialect.exactly('name')} = ? AND deleted + 0 = 0`;
   const added: [string, string | null][] = [];
   for (const [name, value] of Object.entries(properties)) {
     if (!Object.hasOwn(before, name)) added.push([name, value]);
@@ -132,7 +135,7 @@ async function addProperties(
     // By the database's own idea of equal names, which is that of its unique key.
     const sql =
       'UPDATE image_properties SET name = ?, value = ?, updated_at = ?, deleted = 0, deleted_at = NULL ' +
-      'WHERE image_id = ? AND name = ? AND deleted = 1';
+      'WHERE image_id = ? AND name = ? AND deleted + 0 = 1';
     const revived = buried.length > 0 && (await tx.run(sql, [name, value, time, id, name])) > 0;
     if (!revived) fresh.push([name, value]);
   }
@@ -170,7 +173,7 @@ async function insertTags(tx: Statements, image_id: string, tags: readonly strin
 async function buryTag(tx: Statements, id: string, tag: string, time: string): Promise<void> {
   const sql =
     'UPDATE image_tags SET deleted = 1, deleted_at = ?, updated_at = ? ' +
-    `WHERE image_id = ? AND value = ? AND ${tx.dialect.exactly('value')} = ? AND deleted = 0`;
+    `WHERE image_id = ? AND value = ? AND ${tx.dialect.exactly('value')} = ? AND deleted + 0 = 0`;
   await tx.run(sql, [time, time, id, tag, tag]);
 }
 

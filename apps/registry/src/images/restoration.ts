@@ -70,7 +70,7 @@ export async function restoreImage(tx: Statements, id: string, now: Date): Promi
     const sql =
       table === 'image_locations'
         ? `UPDATE ${table} SET ${revive}, status = 'active' WHERE image_id = ? AND status = 'pending_delete'`
-        : `UPDATE ${table} SET ${revive} WHERE image_id = ? AND deleted = 1 AND deleted_at = ?`;
+        : `UPDATE ${table} SET ${revive} WHERE image_id = ? AND deleted + 0 = 1 AND deleted_at = ?`;
     await tx.run(sql, table === 'image_locations' ? [time, id] : [time, id, location.deleted_at]);
   }
   const [remembered] = await tx.rows<{ status: string }>('SELECT status FROM delayed_deletions WHERE image_id = ?', [

@@ -151,7 +151,7 @@ async function set(
 /** Glance: tasks that are over are kept for a while, and those of a project go when it is dealt with its tasks. */
 export async function buryExpiredTasks(tx: Statements, owner: string, now: Date): Promise<void> {
   const time = tx.dialect.time(now);
-  const sql = 'UPDATE tasks SET deleted = 1, deleted_at = ? WHERE owner = ? AND deleted = 0 AND expires_at < ?';
+  const sql = 'UPDATE tasks SET deleted = 1, deleted_at = ? WHERE owner = ? AND deleted + 0 = 0 AND expires_at < ?';
   await tx.run(sql, [time, owner, time]);
 }
 
