@@ -9,7 +9,7 @@ import { run } from './command.js';
 import { begin, send } from './http.js';
 import { imageClient } from './image-client.js';
 import { type Launcher, startLauncher } from './launcher.js';
-import { target } from './service.js';
+import { root, target } from './service.js';
 
 const MiB = 1024 * 1024;
 
@@ -31,6 +31,11 @@ describe.runIf(target === 'ours')('the launcher', () => {
     expect(printed).toContain(launcher.url);
     expect(printed).toContain(join(directory.path, 'data'));
     expect(printed).toMatch(/no authentication/i);
+  });
+
+  it('is what npm start runs', async () => {
+    const { stdout } = await run('node', [join(root, 'tools/start.mjs'), '--help']);
+    expect(stdout).toContain('--bind-port');
   });
 
   it('prints three commands, and each of them works', async () => {

@@ -1,11 +1,11 @@
 // `npm start`: installs what is missing, builds what changed, runs the launcher. Arguments go to the launcher.
 import { join } from 'node:path';
 import { spawn } from 'node:child_process';
-import { build, environment, installPackages, projectNode, root } from './node.mjs';
+import { build, environment, installPackages, root } from './node.mjs';
 
 installPackages();
 build();
-const launcher = spawn(projectNode(), [join(root, 'bin/glance'), ...process.argv.slice(2)], {
+const launcher = spawn(join(root, 'bin/glance'), process.argv.slice(2), {
   stdio: 'inherit',
   env: environment(),
 });
