@@ -1,5 +1,5 @@
-import { holdLease, type Scrubbing } from '@glance/domain';
-import { type FinishParts, finishWork, type HeldWork } from './finish-work.js';
+import type { Scrubbing } from '@glance/domain';
+import { type FinishParts, finishWork, type HeldWork, holdWork } from './finish-work.js';
 import { Gathered, mostAtOnce } from './gathered.js';
 import type { PlanItem } from './plan-item.js';
 import type { RunLog } from './run-log.js';
@@ -126,10 +126,10 @@ export class DeletionPool {
   async #claim(batch: readonly PlanItem[]): Promise<Turn[]> {
     const ids = batch.filter(({ kind }) => kind === 'deletion').map(({ key }) => key);
     if (ids.length === 0) return batch.map((item) => ({ item }));
-    const { images, registry } = this.#parts;
+    const { registry } = this.#parts;
     try {
       const works = await registry.claimDeletions(ids);
-      const claimed = new Map(works.map((work) => [work.imageId, { work, lease: holdLease(images, work.lease) }]));
+      const claimed = new Map(works.map((work) => [work.imageId, holdWork(work, this.#parts)]));
       if (claimed.size > 0) await this.#log.begin();
       return batch.map((item) => {
         const mine = item.kind === 'deletion' ? claimed.get(item.key) : undefined;

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { isServiceError, ServiceError } from '@glance/domain';
 
 /** Why `signal` fired: the `ServiceError` that it carries, or `Cancelled`. */
@@ -5,6 +6,18 @@ export function cancellation(signal: AbortSignal): ServiceError {
   const reason: unknown = signal.reason;
   if (isServiceError(reason)) return reason;
   return new ServiceError('Cancelled', 'Whoever asked for this gave up.', {}, { cause: reason });
+}
+
+/** Fails as `cancellation` says once `signal` has fired. */
+export function assertWanted(signal: AbortSignal): void {
+  if (signal.aborted) throw cancellation(signal);
+}
+
+/** Waits so many milliseconds; fails as `cancellation` says when `signal` fires. */
+export async function pausing(milliseconds: number, signal: AbortSignal): Promise<void> {
+  await delay(milliseconds, undefined, { signal }).catch(() => {
+    throw cancellation(signal);
+  });
 }
 
 /**

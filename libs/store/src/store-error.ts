@@ -25,6 +25,28 @@ export function storeError(error: unknown): ServiceError {
   return new ServiceError(known, message, {}, options);
 }
 
+const because = (cause: unknown): ErrorOptions => (cause === undefined ? {} : { cause });
+
+export function dataExists(cause?: unknown): ServiceError {
+  return new ServiceError('DataExists', 'The store has data of this image already.', {}, because(cause));
+}
+
+/** Somebody else holds the claim on the id. */
+export function dataArrives(cause?: unknown): ServiceError {
+  const message = 'Data of this image is arriving already, or was left by an upload that nobody has discarded yet.';
+  return new ServiceError('DataExists', message, {}, because(cause));
+}
+
+export function discarded(cause?: unknown): ServiceError {
+  return new ServiceError('Cancelled', 'The upload was discarded before it had ended.', {}, because(cause));
+}
+
+/** Of a write that failed because of `error`, and whose traces could not be removed because of `obstacle`. */
+export function withLeftovers(error: unknown, obstacle: unknown): ServiceError {
+  const { code, message } = storeError(error);
+  return new ServiceError(code, message, { leftovers: true }, { cause: new AggregateError([error, obstacle]) });
+}
+
 /** Nothing, where a store says that there is nothing. */
 export async function ignoringMissing<T>(work: Promise<T>): Promise<T | undefined> {
   try {

@@ -1,5 +1,5 @@
-import { ServiceError } from '@glance/domain';
 import type { Bytes } from './bytes.js';
+import { discarded } from './store-error.js';
 
 /** A write that is under way in this process. */
 interface Upload {
@@ -36,7 +36,7 @@ export class Uploads {
   /** Returns once nothing is written any more. */
   async stop(key: string): Promise<void> {
     const own = [...(this.#uploads.get(key) ?? [])];
-    const reason = new ServiceError('Cancelled', 'The upload was discarded before it had ended.');
+    const reason = discarded();
     for (const { stop } of own) stop.abort(reason);
     await Promise.allSettled(own.map(({ over }) => over));
   }

@@ -4,14 +4,13 @@ import { fileURLToPath } from 'node:url';
 import { startMariadb } from '../../services/mariadb.js';
 import { type Ceph, startCeph } from '../../services/ceph.js';
 import { Worker, run } from '../children.js';
-import { Figures, eachRound, type Run } from '../figures.js';
-import { measure, withLoopDelay } from '../measure.js';
+import { Figures, type Run } from '../figures.js';
 import { MIB, patternDigests, writePattern } from '../pattern.js';
 import type { Bench, Section, Verdict } from '../section.js';
-import { startOurs, type Target } from '../target.js';
+import { startOurs } from '../target.js';
 import type { TransferJob, TransferResult } from '../workers/transfer.js';
 import { startDebianGlance } from '../yardsticks/debian-glance.js';
-import { type Digests, service } from './data-peers.js';
+import { beside, columns, ofService, rate, type Way } from './ways.js';
 
 const BYTES = { smoke: 64 * MIB, full: 2048 * MIB };
 /** A reply of the cluster comes later by a random time up to this: half of it on average. */
@@ -20,15 +19,6 @@ const MOST_DELAY_SECONDS = 0.08;
 const LATE_SHARE = 4;
 const ONE_BY_ONE = 'Python, one by one';
 const TOOL = 'rbd';
-
-/** One way for bytes into the cluster and out of it; says in how many seconds. */
-interface Way {
-  readonly name: string;
-  upload(): Promise<Run>;
-  download(): Promise<Run>;
-  /** Removes what the upload made. */
-  remove(): Promise<void>;
-}
 
 interface Session {
   readonly bench: Bench;
@@ -61,12 +51,7 @@ export const ceph: Section = {
     }
     return {
       title: `ceph: ${bytes / MIB} MiB, into a pool and out of it`,
-      columns: [
-        { quantity: 'megabytesPerSecond', title: 'MB/s', digits: 0, spread: true },
-        { quantity: 'cpuPerGb', title: 'server CPU s/GB', digits: 2, spread: true },
-        { quantity: 'memoryMiB', title: 'peak memory MiB', digits: 0 },
-        { quantity: 'loopDelayMs', title: 'longest loop delay ms', digits: 0 },
-      ],
+      columns,
       figures: session.figures,
       verdicts: verdicts(session.figures),
       notes: [
@@ -78,7 +63,7 @@ export const ceph: Section = {
 };
 
 async function measureWays(session: Session, suffix: string, conf: string, bytes: number): Promise<void> {
-  const { bench, figures } = session;
+  const { bench, client, figures } = session;
   const directory = join(bench.directory, `ceph${suffix === '' ? '' : '-late'}`);
   await mkdir(directory);
   const file = join(directory, 'pattern');
@@ -90,7 +75,7 @@ async function measureWays(session: Session, suffix: string, conf: string, bytes
     suffix === '' && bench.targets.some(({ own }) => !own) ? await startOther(directory, store) : undefined;
   const targets = [ours.target, ...(debian ? [debian.target] : [])];
   const ways = [
-    ...targets.map((target) => ofService(session, target, bytes, digests)),
+    ...targets.map((target) => ofService({ client, target, bytes, digests })),
     oneByOne(session, conf, file, bytes),
     tool(session, conf, file, bytes),
   ];
@@ -129,30 +114,6 @@ rbd_store_chunk_size = 8
 `;
 }
 
-function ofService(session: Session, target: Target, bytes: number, digests: Digests): Way {
-  const { client } = session;
-  const peer = service(target, bytes, digests);
-  const { host, port, headers } = target;
-  let paths: string[] = [];
-  const timed = async (direction: 'upload' | 'download'): Promise<Run> =>
-    withLoopDelay(target, async () => {
-      const job = { host, port, headers, paths, bytes, direction, chunked: false, digest: false };
-      const { result, cpu, memory } = await measure(target, () => client.call(job));
-      return { ...rate(bytes, result.seconds), cpuPerGb: cpu / (bytes / 1e9), memoryMiB: memory };
-    });
-  return {
-    name: target.name,
-    async upload() {
-      paths = await peer.open(1);
-      const figures = await timed('upload');
-      await peer.check(paths);
-      return figures;
-    },
-    download: () => timed('download'),
-    remove: () => peer.remove(paths),
-  };
-}
-
 function oneByOne({ ceph: { pool, user, ...cluster } }: Session, conf: string, file: string, bytes: number): Way {
   const script = fileURLToPath(new URL('../yardsticks/rbd-one-by-one.py', import.meta.url));
   const call = async (...what: string[]): Promise<Run> => {
@@ -187,26 +148,19 @@ function tool({ ceph: { pool, user, ...cluster } }: Session, conf: string, file:
   };
 }
 
-const rate = (bytes: number, seconds: number): Run => ({ megabytesPerSecond: bytes / 1e6 / seconds });
-
 function verdicts(figures: Figures): Verdict[] {
-  const beside = (work: string, who: string, atLeast: number): Verdict => {
-    const of = (name: string) => figures.values(work, name, 'megabytesPerSecond');
-    const values = eachRound([of('ours'), of(who)], (a, b) => a / b);
-    return { text: `${work}: MB/s ÷ ${who}`, values, digits: 2, target: { atLeast } };
-  };
   const highest = (quantity: string) =>
     Math.max(
       ...figures.rows.filter(({ who }) => who === 'ours').flatMap(({ runs }) => runs.map((run) => run[quantity] ?? 0)),
     );
   return [
-    beside('upload', ONE_BY_ONE, 1.8),
-    beside('upload', TOOL, 0.6),
-    beside('upload, late replies', ONE_BY_ONE, 2.5),
-    beside('download', ONE_BY_ONE, 1.5),
-    beside('download', TOOL, 0.8),
-    beside('upload', "Debian's Glance", 2),
-    beside('download', "Debian's Glance", 2),
+    beside(figures, 'upload', ONE_BY_ONE, 1.8),
+    beside(figures, 'upload', TOOL, 0.6),
+    beside(figures, 'upload, late replies', ONE_BY_ONE, 2.5),
+    beside(figures, 'download', ONE_BY_ONE, 1.5),
+    beside(figures, 'download', TOOL, 0.8),
+    beside(figures, 'upload', "Debian's Glance", 2),
+    beside(figures, 'download', "Debian's Glance", 2),
     {
       text: 'longest delay of the event loop, ms',
       values: [highest('loopDelayMs')],

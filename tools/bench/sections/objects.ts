@@ -4,14 +4,14 @@ import { startCeph } from '../../services/ceph.js';
 import { startRadosgw } from '../../services/radosgw.js';
 import { startSwift } from '../../services/swift.js';
 import { run, Worker } from '../children.js';
-import { Figures, eachRound, type Run } from '../figures.js';
-import { measure, withLoopDelay } from '../measure.js';
+import { Figures, type Run } from '../figures.js';
 import { MIB, patternDigests, writePattern } from '../pattern.js';
 import type { Bench, Section, Verdict } from '../section.js';
-import { startOurs, type Target } from '../target.js';
+import { startOurs } from '../target.js';
 import type { SdkJob } from '../workers/s3-sdk.js';
 import type { TransferJob, TransferResult } from '../workers/transfer.js';
-import { type Digests, service } from './data-peers.js';
+import type { Digests } from './data-peers.js';
+import { beside, columns, ofService, rate, type Way } from './ways.js';
 
 const BYTES = { smoke: 64 * MIB, full: 1024 * MIB };
 const STREAMS = 8;
@@ -20,15 +20,6 @@ const MANY = `${STREAMS} S3 uploads at once, length unknown`;
 const SWIFT = { upload: 'Swift upload', download: 'Swift download' };
 const SDK = 'AWS SDK alone';
 const CLI = 'swift';
-
-/** One way for bytes into a server and out of it. */
-interface Way {
-  readonly name: string;
-  upload(): Promise<Run>;
-  download(): Promise<Run>;
-  /** Removes what the upload made. */
-  remove(): Promise<unknown>;
-}
 
 interface Session {
   readonly bench: Bench;
@@ -56,12 +47,7 @@ export const objects: Section = {
     await rm(file);
     return {
       title: `objects: ${bytes / MIB} MiB, into S3 (Ceph's gateway) and OpenStack Swift, and out of them`,
-      columns: [
-        { quantity: 'megabytesPerSecond', title: 'MB/s', digits: 0, spread: true },
-        { quantity: 'cpuPerGb', title: 'server CPU s/GB', digits: 2, spread: true },
-        { quantity: 'memoryMiB', title: 'peak memory MiB', digits: 0 },
-        { quantity: 'loopDelayMs', title: 'longest loop delay ms', digits: 0 },
-      ],
+      columns,
       figures: session.figures,
       verdicts: verdicts(session.figures),
       notes: ['Servers and clients share the processors, and the servers keep everything in memory.'],
@@ -93,9 +79,9 @@ async function inS3(session: Session): Promise<void> {
     remove: () => call('remove'),
   };
   try {
-    await takeTurns(session, S3, [ofService(session, ours.target), alone]);
+    await takeTurns(session, S3, [ofService({ ...session, target: ours.target }), alone]);
     bench.progress(`objects: ${MANY}`);
-    const many = ofService(session, ours.target, STREAMS);
+    const many = ofService({ ...session, target: ours.target, streams: STREAMS });
     figures.add(MANY, many.name, await many.upload());
     await many.remove();
   } finally {
@@ -131,7 +117,7 @@ async function inSwift(session: Session): Promise<void> {
     remove: () => call('delete', 'cli', 'object'),
   };
   try {
-    await takeTurns(session, SWIFT, [ofService(session, ours.target), tool]);
+    await takeTurns(session, SWIFT, [ofService({ ...session, target: ours.target }), tool]);
   } finally {
     await ours.stop();
     await server.close();
@@ -160,42 +146,10 @@ async function takeTurns(
   }
 }
 
-/** Several streams at once are of unknown length. */
-function ofService({ client, bytes, digests }: Session, target: Target, streams = 1): Way {
-  const peer = service(target, bytes, digests);
-  const { host, port, headers } = target;
-  let paths: string[] = [];
-  const timed = async (direction: 'upload' | 'download'): Promise<Run> =>
-    withLoopDelay(target, async () => {
-      const job = { host, port, headers, paths, bytes, direction, chunked: streams > 1, digest: false };
-      const { result, cpu, memory } = await measure(target, () => client.call(job));
-      const all = bytes * streams;
-      return { ...rate(all, result.seconds), cpuPerGb: cpu / (all / 1e9), memoryMiB: memory };
-    });
-  return {
-    name: target.name,
-    async upload() {
-      paths = await peer.open(streams);
-      const figures = await timed('upload');
-      await peer.check(paths);
-      return figures;
-    },
-    download: () => timed('download'),
-    remove: () => peer.remove(paths),
-  };
-}
-
-const rate = (bytes: number, seconds: number): Run => ({ megabytesPerSecond: bytes / 1e6 / seconds });
-
 function verdicts(figures: Figures): Verdict[] {
-  const beside = (work: string, who: string): Verdict => {
-    const of = (name: string) => figures.values(work, name, 'megabytesPerSecond');
-    const values = eachRound([of('ours'), of(who)], (a, b) => a / b);
-    return { text: `${work}: MB/s ÷ ${who}`, values, digits: 2, target: { atLeast: 0.8 } };
-  };
   return [
-    ...Object.values(S3).map((work) => beside(work, SDK)),
-    ...Object.values(SWIFT).map((work) => beside(work, CLI)),
+    ...Object.values(S3).map((work) => beside(figures, work, SDK, 0.8)),
+    ...Object.values(SWIFT).map((work) => beside(figures, work, CLI, 0.8)),
     {
       text: `${MANY}: memory, MiB`,
       values: figures.values(MANY, 'ours', 'memoryMiB'),

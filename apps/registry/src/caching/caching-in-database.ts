@@ -3,7 +3,7 @@ import { Authorization } from '../authorization/authorization.js';
 import { ownTarget, seenTarget } from '../authorization/target.js';
 import type { Database } from '../database/database.js';
 import { isDuplicate } from '../database/failure.js';
-import type { Statements } from '../database/session.js';
+import { marks, type Statements } from '../database/session.js';
 import { findImage, findVisible } from '../images/find-image.js';
 import { insert } from '../images/image-writes.js';
 
@@ -81,9 +81,10 @@ export class CachingInDatabase implements Caching {
     const stale: string[] = [];
     for (let start = 0; start < cached.length; start += batch) {
       const some = cached.slice(start, start + batch);
+      const ids = some.map(({ imageId }) => imageId);
       const rows = await this.database.rows<DataRow>(
-        `SELECT id, checksum, os_hash_value FROM images WHERE deleted = 0 AND status = 'active' AND id IN (${marks(some)})`,
-        some.map(({ imageId }) => imageId),
+        `SELECT id, checksum, os_hash_value FROM images WHERE deleted = 0 AND status = 'active' AND id IN (${marks(ids)})`,
+        ids,
       );
       const known = new Map(rows.map((row) => [row.id, row]));
       stale.push(...some.filter((data) => !isOf(data, known.get(data.imageId))).map(({ imageId }) => imageId));
@@ -91,8 +92,6 @@ export class CachingInDatabase implements Caching {
     return stale;
   }
 }
-
-const marks = (values: readonly unknown[]): string => values.map(() => '?').join(', ');
 
 function isOf({ checksum, hash }: CachedData, row: DataRow | undefined): boolean {
   return (

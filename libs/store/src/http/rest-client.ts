@@ -19,6 +19,12 @@ export interface RestRequest {
   readonly signal: AbortSignal;
 }
 
+interface BodiedRequest extends RestRequest {
+  readonly body?: string | Buffer;
+  /** It must not be sent twice, so it gets a connection of its own: one that was kept may be closed by the time. */
+  readonly once?: boolean;
+}
+
 export interface RestClientSettings {
   /** Milliseconds that a server may be silent. */
   readonly patience: number;
@@ -50,14 +56,15 @@ export class RestClient {
   }
 
   /** The answer as text. */
-  async ask(request: RestRequest & { readonly body?: string | Buffer }): Promise<RestAnswer> {
+  async ask(request: BodiedRequest): Promise<RestAnswer> {
     return this.#read(await this.open(request), request.signal);
   }
 
   /** The answer, whose body is the caller's to read or to destroy. */
-  async open({ body, ...request }: RestRequest & { readonly body?: string | Buffer }): Promise<IncomingMessage> {
+  async open({ body, once = false, ...request }: BodiedRequest): Promise<IncomingMessage> {
     const length = body === undefined ? {} : { 'content-length': Buffer.byteLength(body) };
-    const outgoing = this.#request({ ...request, headers: { ...request.headers, ...length } }, this.#kept);
+    const agents = once ? this.#own : this.#kept;
+    const outgoing = this.#request({ ...request, headers: { ...request.headers, ...length } }, agents);
     const sender = new BodySender(outgoing, this.#settings.patience);
     outgoing.end(body);
     return this.#answer(sender, request.signal);

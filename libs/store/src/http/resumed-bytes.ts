@@ -1,7 +1,6 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { isServiceError, ServiceError } from '@glance/domain';
 import type { Bytes } from '../bytes.js';
-import { cancellation } from '../cancellation.js';
+import { cancellation, pausing } from '../cancellation.js';
 
 export interface Resumption {
   /** First byte, and the one behind the last. */
@@ -45,9 +44,7 @@ export async function* resumedBytes({ start, end, retries, pause = 200, signal, 
     }
     failures = offset - begin >= progress ? 1 : failures + 1;
     if (failures > retries) throw gaveUp(broken);
-    await delay(Math.min(pause * 2 ** (failures - 1), longestPause), undefined, { signal }).catch(() => {
-      throw cancellation(signal);
-    });
+    await pausing(Math.min(pause * 2 ** (failures - 1), longestPause), signal);
   }
 }
 

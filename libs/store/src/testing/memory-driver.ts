@@ -2,6 +2,7 @@ import { ServiceError } from '@glance/domain';
 import type { Bytes } from '../bytes.js';
 import type { ReadOptions, StoreCapabilities, StoreDriver } from '../driver.js';
 import type { Holding } from '../holding.js';
+import { dataExists } from '../store-error.js';
 
 /** A store in the memory of this process, for tests. Locations are `memory:<id>`. */
 export class MemoryDriver implements StoreDriver {
@@ -28,7 +29,7 @@ export class MemoryDriver implements StoreDriver {
   async write(id: string, data: Bytes, { signal }: { signal: AbortSignal }): Promise<string> {
     signal.throwIfAborted();
     if (this.#images.has(id) || this.#claims.has(id)) {
-      throw new ServiceError('DataExists', 'The store has data of this image already.');
+      throw dataExists();
     }
     const claim = Symbol(id);
     this.#claims.set(id, claim);

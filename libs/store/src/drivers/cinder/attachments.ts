@@ -1,7 +1,6 @@
 import { hostname, networkInterfaces } from 'node:os';
-import { setTimeout as delay } from 'node:timers/promises';
 import { isServiceError, ServiceError } from '@glance/domain';
-import { cancellation } from '../../cancellation.js';
+import { cancellation, pausing } from '../../cancellation.js';
 import { ignoringMissing } from '../../store-error.js';
 import type { CinderClient } from './cinder-client.js';
 import { type ConnectionInfo, type Device, textIn } from './device.js';
@@ -132,9 +131,7 @@ export class Attachments {
         return (await this.#client.ask<{ attachment: { id: string } }>(request)).attachment.id;
       } catch (error) {
         if (!isServiceError(error, 'DataInUse') || tries >= this.#settings.attempts) throw error;
-        await delay(1000 * 2 ** (tries - 1), undefined, { signal }).catch(() => {
-          throw cancellation(signal);
-        });
+        await pausing(1000 * 2 ** (tries - 1), signal);
       }
     }
   }

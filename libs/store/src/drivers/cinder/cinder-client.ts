@@ -1,7 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { isServiceError, ServiceError } from '@glance/domain';
-import type { Bytes } from '../../bytes.js';
-import { cancellation } from '../../cancellation.js';
+import { cancellation, pausing } from '../../cancellation.js';
 import {
   type Login,
   type OpenstackAccount,
@@ -75,9 +73,7 @@ export class CinderClient {
       }
       const final = !repeatable || tries >= this.#settings.retries || !passing.includes(answer?.status ?? 503);
       if (answer && final) throw refused(answer.status, answer.body);
-      await delay(Math.min(100 * 2 ** tries, 10_000), undefined, { signal }).catch(() => {
-        throw cancellation(signal);
-      });
+      await pausing(Math.min(100 * 2 ** tries, 10_000), signal);
     }
   }
 
@@ -92,17 +88,14 @@ export class CinderClient {
     { token }: Login,
     signal: AbortSignal,
   ): Promise<{ status: number; body: string }> {
-    const json = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
     const headers = {
       'x-auth-token': token,
       'openstack-api-version': microversion,
       accept: 'application/json',
-      ...(json && { 'content-type': 'application/json', 'content-length': json.length }),
+      ...(body !== undefined && { 'content-type': 'application/json' }),
     };
-    // A connection that was kept may be closed by the time: what must not be sent twice gets its own.
-    if (method === 'POST')
-      return this.#rest.send({ method, url, headers, data: only(json ?? Buffer.alloc(0)), signal });
-    return this.#rest.ask({ method, url, headers, ...(json && { body: json }), signal });
+    const json = body === undefined ? {} : { body: JSON.stringify(body) };
+    return this.#rest.ask({ method, url, headers, ...json, once: method === 'POST', signal });
   }
 
   #endpoint({ endpoint, projectId = '' }: Login): string {
@@ -144,8 +137,4 @@ function unreachable(error: unknown): ServiceError {
   const { code, message, details } = storeError(error);
   if (code !== 'StoreUnavailable') return new ServiceError(code, message, details, { cause: error });
   return new ServiceError('StoreUnavailable', 'Cinder does not answer.', {}, { cause: error });
-}
-
-async function* only(chunk: Buffer): Bytes {
-  yield chunk;
 }

@@ -1,12 +1,12 @@
 import { isServiceError, ServiceError } from '@glance/domain';
 import { abortable } from '../../abortable.js';
 import type { Bytes } from '../../bytes.js';
-import { cancellation } from '../../cancellation.js';
+import { assertWanted, cancellation } from '../../cancellation.js';
 import type { ReadOptions, StoreDriver, WriteOptions } from '../../driver.js';
 import { type Holding, together } from '../../holding.js';
 import { assertUsableName, imageName, isUsableName } from '../../image-id.js';
 import { SegmentSource } from '../../segment-source.js';
-import { ignoringMissing, storeError } from '../../store-error.js';
+import { dataArrives, dataExists, discarded, ignoringMissing, storeError, withLeftovers } from '../../store-error.js';
 import { Uploads } from '../../uploads.js';
 import { Attachments, type AttachmentSettings } from './attachments.js';
 import { CinderClient, type CinderClientSettings } from './cinder-client.js';
@@ -163,8 +163,7 @@ export class CinderDriver implements StoreDriver {
       return volume.id;
     } catch (error) {
       await ignoringMissing(this.#erase(volume.id, AbortSignal.timeout(tidyTime))).catch((obstacle: unknown) => {
-        const { code, message } = storeError(error);
-        throw new ServiceError(code, message, { leftovers: true }, { cause: new AggregateError([error, obstacle]) });
+        throw withLeftovers(error, obstacle);
       });
       throw error;
     }
@@ -209,16 +208,14 @@ export class CinderDriver implements StoreDriver {
     const all = await this.#of(id, signal);
     // Its time as all see it: what Cinder said when it made the volume may be another one.
     const since = all.find((each) => each.id === own)?.created_at;
-    if (since === undefined) throw new ServiceError('Cancelled', 'The upload was discarded before it had ended.');
+    if (since === undefined) throw discarded();
     for (const { id: other, created_at: created, metadata } of all) {
       if (other === own) continue;
       if (metadata['image_size'] !== undefined) {
-        throw new ServiceError('DataExists', 'The store has data of this image already.');
+        throw dataExists();
       }
       if (created < since || (created === since && other < own)) {
-        const message =
-          'Data of this image is arriving already, or was left by an upload that nobody has discarded yet.';
-        throw new ServiceError('DataExists', message);
+        throw dataArrives();
       }
     }
   }
@@ -250,10 +247,6 @@ function bytesOf({ metadata, size }: Volume): number {
 
 /** Larger by a quarter, for every time takes a detachment and an attachment. In GiB. */
 const grown = (size: number): number => size + Math.max(1, Math.floor(size / 4));
-
-function assertWanted(signal: AbortSignal): void {
-  if (signal.aborted) throw cancellation(signal);
-}
 
 /** Cinder does not like the volume as such. */
 const badRequest = ({ message, cause }: ServiceError): ServiceError =>

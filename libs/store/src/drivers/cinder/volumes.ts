@@ -1,7 +1,6 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { isServiceError, ServiceError } from '@glance/domain';
-import { cancellation } from '../../cancellation.js';
-import { ignoringMissing } from '../../store-error.js';
+import { pausing } from '../../cancellation.js';
+import { discarded, ignoringMissing } from '../../store-error.js';
 import type { CinderClient } from './cinder-client.js';
 
 /** What the Block Storage API says of a volume. */
@@ -81,7 +80,7 @@ export class Volumes {
   async available(id: string, signal: AbortSignal, during: readonly string[] = ['creating']): Promise<Volume> {
     const volume = await this.#settled(id, during, signal);
     if (volume?.status === 'available' || volume?.status === 'in-use') return volume;
-    if (!volume) throw new ServiceError('Cancelled', 'The upload was discarded before it had ended.');
+    if (!volume) throw discarded();
     const message = `The volume of the image is in the state ${volume.status}; the log of Cinder says why.`;
     throw new ServiceError('StoreUnavailable', message);
   }
@@ -131,9 +130,7 @@ export class Volumes {
         const message = `A volume has been ${volume.status} for longer than cinder_state_transition_timeout.`;
         throw new ServiceError('StoreUnavailable', message);
       }
-      await delay(pause, undefined, { signal }).catch(() => {
-        throw cancellation(signal);
-      });
+      await pausing(pause, signal);
     }
   }
 }
@@ -141,5 +138,5 @@ export class Volumes {
 /** For `catch`: a volume that is gone has been discarded by somebody. */
 export function orDiscarded(error: unknown): never {
   if (!isServiceError(error, 'DataNotFound')) throw error;
-  throw new ServiceError('Cancelled', 'The upload was discarded before it had ended.', {}, { cause: error });
+  throw discarded(error);
 }

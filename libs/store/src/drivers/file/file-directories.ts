@@ -3,6 +3,7 @@ import type { Bytes } from '../../bytes.js';
 import type { Capacity, ReadOptions, StoreDriver, WriteOptions } from '../../driver.js';
 import { type Holding, together } from '../../holding.js';
 import type { FileDriver } from './file-driver.js';
+import { dataExists } from '../../store-error.js';
 
 export interface FileDirectory {
   readonly driver: FileDriver;
@@ -29,12 +30,11 @@ export class FileDirectories implements StoreDriver {
   }
 
   async write(id: string, data: Bytes, options: WriteOptions): Promise<string> {
-    const exists = (): ServiceError => new ServiceError('DataExists', 'The store has data of this image already.');
-    if (this.#arriving.has(id)) throw exists();
+    if (this.#arriving.has(id)) throw dataExists();
     const claim = Symbol(id);
     this.#arriving.set(id, claim);
     try {
-      if ((await this.holding(id)) !== undefined) throw exists();
+      if ((await this.holding(id)) !== undefined) throw dataExists();
       return await (await this.#roomiest(options.size ?? 0)).write(id, data, options);
     } finally {
       if (this.#arriving.get(id) === claim) this.#arriving.delete(id);

@@ -15,6 +15,7 @@ import type { PatientCallsSettings } from './patient-calls.js';
 import type { ShareMetadata } from './share-metadata.js';
 import { hasCode, ignoring, orNotFound } from './system-error.js';
 import { writeFile } from './write-file.js';
+import { dataArrives, dataExists, discarded } from '../../store-error.js';
 
 export interface FileDriverSettings {
   /** Absolute, without a slash at the end. */
@@ -79,8 +80,7 @@ export class FileDriver implements StoreDriver {
     await this.#mount.check();
     const arriving = await claim(this.#fs, upload);
     try {
-      if (await exists(this.#fs, file))
-        throw new ServiceError('DataExists', 'The store has data of this image already.');
+      if (await exists(this.#fs, file)) throw dataExists();
       await writeFile(this.#fs, arriving, data, { ...this.#settings, signal });
       signal.throwIfAborted();
       await publish(this.#fs, arriving, file);
@@ -201,8 +201,7 @@ const claimName = namePattern(String.raw`\.`, String.raw`\.part`);
 async function claim(fs: FileSystem, upload: string): Promise<string> {
   await fs.mkdir(upload).catch((error: unknown) => {
     if (!hasCode(error, 'EEXIST')) throw error;
-    const message = 'Data of this image is arriving already, or was left by an upload that nobody has discarded yet.';
-    throw new ServiceError('DataExists', message, {}, { cause: error });
+    throw dataArrives(error);
   });
   return join(upload, randomUUID());
 }
@@ -211,7 +210,7 @@ async function claim(fs: FileSystem, upload: string): Promise<string> {
 async function publish(fs: FileSystem, arriving: string, file: string): Promise<void> {
   await fs.rename(arriving, file).catch((error: unknown) => {
     if (!hasCode(error, 'ENOENT')) throw error;
-    throw new ServiceError('Cancelled', 'The upload was discarded before it had ended.', {}, { cause: error });
+    throw discarded(error);
   });
 }
 

@@ -8,7 +8,7 @@ import type { Capacity, ReadOptions, StoreDriver, StoreProperties } from '../../
 import type { Held } from '../../held.js';
 import type { Holding, Trash } from '../../holding.js';
 import { assertUsableName, imageName } from '../../image-id.js';
-import { storeError } from '../../store-error.js';
+import { dataExists, storeError, withLeftovers } from '../../store-error.js';
 import { bufferSize } from './buffer-size.js';
 import { Connection } from './connection.js';
 import { heldImages } from './held-images.js';
@@ -193,7 +193,7 @@ export class RbdDriver implements StoreDriver {
     const { order, sparse } = this.#settings;
     await pool.create(id, { size, order, features: featuresOf(cluster) }).catch((error: unknown) => {
       if (!isRadosError(error, 'EEXIST')) throw error;
-      throw new ServiceError('DataExists', 'The store has data of this image already.', {}, { cause: error });
+      throw dataExists(error);
     });
     let image: Image | undefined;
     try {
@@ -249,8 +249,7 @@ async function undo(pool: Pool, id: string, image: Image | undefined, error: unk
   } catch (obstacle) {
     // Discarded by another process, or never there: as it should be.
     if (isRadosError(obstacle, 'ENOENT')) return;
-    const { code, message } = storeError(error);
-    throw new ServiceError(code, message, { leftovers: true }, { cause: new AggregateError([error, obstacle]) });
+    throw withLeftovers(error, obstacle);
   }
 }
 

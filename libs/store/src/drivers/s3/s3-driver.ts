@@ -17,7 +17,7 @@ import {
 import { isServiceError, ServiceError } from '@glance/domain';
 import { Buffers } from '../../buffers.js';
 import type { Bytes } from '../../bytes.js';
-import { cancellation } from '../../cancellation.js';
+import { assertWanted, cancellation } from '../../cancellation.js';
 import type { ReadOptions, StoreDriver } from '../../driver.js';
 import type { Holding } from '../../holding.js';
 import { assertUsableName, imageName, isUsableName } from '../../image-id.js';
@@ -28,6 +28,7 @@ import { s3Client, type S3ClientSettings } from './s3-client.js';
 import { failS3, s3Error } from './s3-error.js';
 import { s3Location, s3Url } from './s3-location.js';
 import { writeParts } from './write-parts.js';
+import { dataArrives, dataExists, discarded } from '../../store-error.js';
 
 /** Of all uploads of this process together, besides the part that each has. */
 const buffers = new Buffers(32 * 1024 * 1024);
@@ -233,12 +234,11 @@ export class S3Driver implements StoreDriver {
   async #assertFirst(object: S3Object, upload: string, signal: AbortSignal): Promise<void> {
     const [first] = await uploadsOf(this.#client, object, signal);
     if (first && first.UploadId !== upload) {
-      const message = 'Data of this image is arriving already, or was left by an upload that nobody has discarded yet.';
-      throw new ServiceError('DataExists', message);
+      throw dataArrives();
     }
-    if (!first) throw new ServiceError('Cancelled', 'The upload was discarded before it had ended.');
+    if (!first) throw discarded();
     if (await this.#exists(object, signal)) {
-      throw new ServiceError('DataExists', 'The store has data of this image already.');
+      throw dataExists();
     }
   }
 
@@ -332,10 +332,6 @@ export class S3Driver implements StoreDriver {
       throw error;
     }
   }
-}
-
-function assertWanted(signal: AbortSignal): void {
-  if (signal.aborted) throw cancellation(signal);
 }
 
 function isNoBucket(error: unknown): boolean {

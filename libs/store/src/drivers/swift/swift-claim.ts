@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { isServiceError, ServiceError } from '@glance/domain';
+import { isServiceError } from '@glance/domain';
 import type { SwiftClient } from './swift-client.js';
+import { dataArrives, discarded } from '../../store-error.js';
 
 /** Who stores an image, and where: an object of its own in the account of the service. */
 export interface ClaimFacts {
@@ -25,7 +26,7 @@ export class SwiftClaim {
   static async take(client: SwiftClient, url: string, container: string, signal: AbortSignal): Promise<SwiftClaim> {
     const claim = new SwiftClaim(client, url, { token: randomUUID(), container });
     const headers = { 'if-none-match': '*', 'content-type': 'application/json' };
-    if (await SwiftClaim.read(client, url, signal)) throw taken();
+    if (await SwiftClaim.read(client, url, signal)) throw dataArrives();
     await client
       .ask({ method: 'PUT', url, headers, body: JSON.stringify(claim.facts), signal })
       .catch((error: unknown) => {
@@ -50,8 +51,8 @@ export class SwiftClaim {
   /** Fails when the right is not held any more. */
   async confirm(signal: AbortSignal): Promise<void> {
     const now = await SwiftClaim.read(this.#client, this.#url, signal);
-    if (!now) throw new ServiceError('Cancelled', 'The upload was discarded before it had ended.');
-    if (now.token !== this.facts.token) throw taken();
+    if (!now) throw discarded();
+    if (now.token !== this.facts.token) throw dataArrives();
   }
 
   /** Gives the right up, unless it is somebody else's now. */
@@ -60,9 +61,3 @@ export class SwiftClaim {
     if (now?.token === this.facts.token) await this.#client.ask({ method: 'DELETE', url: this.#url, signal });
   }
 }
-
-const taken = (): ServiceError =>
-  new ServiceError(
-    'DataExists',
-    'Data of this image is arriving already, or was left by an upload that nobody has discarded yet.',
-  );

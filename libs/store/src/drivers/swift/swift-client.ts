@@ -1,11 +1,10 @@
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
-import { setTimeout as delay } from 'node:timers/promises';
 import { isServiceError, ServiceError } from '@glance/domain';
 import type { Bytes } from '../../bytes.js';
-import { cancellation } from '../../cancellation.js';
+import { cancellation, pausing } from '../../cancellation.js';
 import type { Login, OpenstackSession } from '../../http/openstack-session.js';
 import type { RestAnswer, RestClient } from '../../http/rest-client.js';
-import { storeError } from '../../store-error.js';
+import { dataExists, storeError } from '../../store-error.js';
 
 export interface SwiftRequest {
   readonly method: string;
@@ -94,9 +93,7 @@ export class SwiftClient {
       if (outcome && outcome.status < 300) return outcome.answer;
       if (outcome?.status === 401 && tries === 1) this.#session.forget(login);
       else if (outcome && (tries >= mostTries || !passing.includes(outcome.status))) throw refused(outcome.status);
-      await delay(100 * 2 ** tries, undefined, { signal }).catch(() => {
-        throw cancellation(signal);
-      });
+      await pausing(100 * 2 ** tries, signal);
     }
   }
 }
@@ -111,8 +108,7 @@ function refused(status: number): ServiceError {
   if (status === 401 || status === 403) {
     return new ServiceError('StorageDenied', 'Swift gives the user of the store no right to do this.');
   }
-  if (status === 409 || status === 412)
-    return new ServiceError('DataExists', 'The store has data of this image already.');
+  if (status === 409 || status === 412) return dataExists();
   if (status === 413 || status === 507) return new ServiceError('StorageFull', 'The store has no room left.');
   return new ServiceError('StoreUnavailable', `Swift answered ${status}.`, { status });
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { isServiceError, ServiceError } from '@glance/domain';
 import type { Bytes } from '../../bytes.js';
-import { cancellation } from '../../cancellation.js';
+import { assertWanted, cancellation } from '../../cancellation.js';
 import type { Readers, ReadOptions, StoreDriver, WriteOptions } from '../../driver.js';
 import { type Holding, together } from '../../holding.js';
 import { OpenstackSession, type OpenstackAccount, type WantedEndpoint } from '../../http/openstack-session.js';
@@ -9,7 +9,7 @@ import { responseBytes } from '../../http/response-bytes.js';
 import { RestClient, type RestClientSettings } from '../../http/rest-client.js';
 import { resumedBytes } from '../../http/resumed-bytes.js';
 import { assertUsableName, imageName, isUsableName, namePattern } from '../../image-id.js';
-import { ignoringMissing } from '../../store-error.js';
+import { dataExists, ignoringMissing } from '../../store-error.js';
 import { SwiftClaim } from './swift-claim.js';
 import { SwiftClient } from './swift-client.js';
 import { swiftEntries } from './swift-entries.js';
@@ -231,7 +231,7 @@ export class SwiftDriver implements StoreDriver {
 
   async #store(object: SwiftObject, claim: SwiftClaim, data: Bytes, { size, signal }: WriteOptions): Promise<void> {
     const { token } = claim.facts;
-    if (await object.exists(signal)) throw new ServiceError('DataExists', 'The store has data of this image already.');
+    if (await object.exists(signal)) throw dataExists();
     const segments = await this.#send(object, token, data, { size, signal });
     await claim.confirm(signal);
     assertWanted(signal);
@@ -342,10 +342,6 @@ export class SwiftDriver implements StoreDriver {
     const session = new OpenstackSession({ client: this.#rest, account, wanted, spare, options });
     return new SwiftClient(this.#rest, session, name === reference ? endpoint : undefined);
   }
-}
-
-function assertWanted(signal: AbortSignal): void {
-  if (signal.aborted) throw cancellation(signal);
 }
 
 const withoutSlash = (url: string): string => url.replace(/\/+$/, '').toLowerCase();

@@ -1,5 +1,5 @@
 import { isServiceError, ServiceError } from '@glance/domain';
-import { ignoringMissing } from '../../store-error.js';
+import { discarded, ignoringMissing } from '../../store-error.js';
 import type { SwiftClient } from './swift-client.js';
 import { swiftEntries } from './swift-entries.js';
 import type { Segment } from './write-segments.js';
@@ -132,7 +132,5 @@ const encoded = (name: string): string => name.split('/').map(encodeURIComponent
 
 function badManifest(error: unknown): unknown {
   const gone = isServiceError(error) && (error.details['status'] === 400 || error.code === 'DataNotFound');
-  return gone
-    ? new ServiceError('Cancelled', 'The upload was discarded before it had ended.', {}, { cause: error })
-    : error;
+  return gone ? discarded(error) : error;
 }

@@ -2,14 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isServiceError, ServiceError } from '@glance/domain';
 import type { Bytes } from '../../bytes.js';
-import { cancellation } from '../../cancellation.js';
+import { assertWanted } from '../../cancellation.js';
 import type { Capacity, ReadOptions, StoreDriver, WriteOptions } from '../../driver.js';
 import { type Holding, together } from '../../holding.js';
 import { responseBytes } from '../../http/response-bytes.js';
 import { resumedBytes } from '../../http/resumed-bytes.js';
 import { beginOfRest, behind, servedData } from '../../http/served-data.js';
 import { assertUsableName, imageName, isUsableName, namePattern } from '../../image-id.js';
-import { ignoringMissing, storeError } from '../../store-error.js';
+import { dataArrives, dataExists, discarded, ignoringMissing, withLeftovers } from '../../store-error.js';
 import { type ConfiguredDatastore, type Datastore, Datastores } from './datastores.js';
 import { VmwareFiles } from './vmware-files.js';
 import { requestPath, type VmwareFile, vmwareFile, vmwareUrl } from './vmware-location.js';
@@ -75,7 +75,7 @@ export class VmwareDriver implements StoreDriver {
     await this.#claim(claims, token, datastore, signal);
     try {
       const there = await Promise.all(all.map((each) => this.#files.exists(this.#at(each, id), signal)));
-      if (there.includes(true)) throw new ServiceError('DataExists', 'The store has data of this image already.');
+      if (there.includes(true)) throw dataExists();
       const arriving = within(claims.at(-1)!, `${token}.data`);
       await this.#send(arriving, data, size, signal);
       assertWanted(signal);
@@ -205,8 +205,7 @@ export class VmwareDriver implements StoreDriver {
     } catch (error) {
       for (const claim of taken) await this.#files.remove(claim, tidying()).catch(() => undefined);
       if (!isServiceError(error, 'DataExists')) throw error;
-      const message = 'Data of this image is arriving already, or was left by an upload that nobody has discarded yet.';
-      throw new ServiceError('DataExists', message, {}, { cause: error });
+      throw dataArrives(error);
     }
   }
 
@@ -286,19 +285,8 @@ const within = ({ path, ...place }: VmwareFile, name: string): VmwareFile => ({ 
 
 const tidying = (): AbortSignal => AbortSignal.timeout(tidyTime);
 
-function assertWanted(signal: AbortSignal): void {
-  if (signal.aborted) throw cancellation(signal);
-}
-
 async function* nothing(): Bytes {
   // No bytes.
-}
-
-const discarded = (): ServiceError => new ServiceError('Cancelled', 'The upload was discarded before it had ended.');
-
-function withLeftovers(error: unknown, obstacle: unknown): ServiceError {
-  const { code, message } = storeError(error);
-  return new ServiceError(code, message, { leftovers: true }, { cause: new AggregateError([error, obstacle]) });
 }
 
 /** For `catch`: a failure for this reason is none. */

@@ -1,8 +1,7 @@
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
-import { setTimeout as delay } from 'node:timers/promises';
 import { isServiceError, ServiceError } from '@glance/domain';
 import type { Bytes } from '../../bytes.js';
-import { cancellation } from '../../cancellation.js';
+import { cancellation, pausing } from '../../cancellation.js';
 import { RestClient, type RestAnswer, type RestClientSettings } from '../../http/rest-client.js';
 import { Answered, type Elements, type Reference, soapAnswer, soapRequest } from './soap.js';
 import { faultError, fileError } from './vsphere-error.js';
@@ -216,10 +215,7 @@ export class VsphereClient {
       soapaction: '"urn:vim25/6.0"',
       ...(cookie !== undefined && { cookie }),
     };
-    const request = { method: 'POST', url: this.#url('/sdk'), headers, signal };
-    const answer = once
-      ? await this.#rest.send({ ...request, data: only(Buffer.from(body)) })
-      : await this.#rest.ask({ ...request, body });
+    const answer = await this.#rest.ask({ method: 'POST', url: this.#url('/sdk'), headers, body, once, signal });
     if (answer.status !== 200 && answer.status !== 500) throw fileError(answer.status);
     const content = soapAnswer(answer.body);
     if (content.name === 'Fault') {
@@ -262,14 +258,4 @@ function unavailable(error: unknown): ServiceError {
     ? `The certificate of vmware_server_host is not to be trusted (${code}); see vmware_ca_file.`
     : `vmware_server_host does not answer (${code}).`;
   return new ServiceError('StoreUnavailable', message, {}, { cause: error });
-}
-
-async function pausing(milliseconds: number, signal: AbortSignal): Promise<void> {
-  await delay(milliseconds, undefined, { signal }).catch(() => {
-    throw cancellation(signal);
-  });
-}
-
-async function* only(chunk: Buffer): Bytes {
-  yield chunk;
 }
