@@ -65,12 +65,20 @@ export function dataVerdicts(bench: Bench, figures: Figures): Verdict[] {
     .flatMap(({ runs }) => runs.map((run) => run['memoryMiB']));
   const highest = Math.max(...memory.filter((value) => value !== undefined));
   if (highest > 0) add('highest memory of all transfers, MiB', [highest], { atMost: 400 });
-  const delays = figures.rows
-    .filter(({ who }) => who === first)
-    .flatMap(({ runs }) => runs.map((run) => run['loopDelayMs']));
-  const longest = Math.max(...delays.filter((value) => value !== undefined));
-  if (longest > 0) add('longest delay of the event loop, ms', [longest], { atMost: 50 });
+  const delays = (of: (work: string) => boolean) =>
+    figures.rows
+      .filter(({ who, work }) => who === first && of(work))
+      .flatMap(({ runs }) => runs.map((run) => run['loopDelayMs']))
+      .filter((delay) => delay !== undefined);
+  const one = delays(oneStream);
+  if (one.length > 0) add('longest delay of the event loop with one transfer, ms', [Math.max(...one)], { atMost: 50 });
+  const many = delays((work) => !oneStream(work));
+  if (many.length > 0) add('longest delay of the event loop with several on all cores, ms', [Math.max(...many)]);
   return verdicts;
+}
+
+function oneStream(work: string): boolean {
+  return !/\d streams/.test(work);
 }
 
 function plural(streams: number): string {
