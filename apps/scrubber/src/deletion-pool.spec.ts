@@ -24,6 +24,7 @@ class Scene {
   readonly givenBack: string[] = [];
   readonly failed: string[] = [];
   readonly missed: string[] = [];
+  readonly postponed: string[] = [];
   readonly parts: PoolParts = {
     poolSize: 4,
     logger: silentLogger,
@@ -39,7 +40,10 @@ class Scene {
         return works.filter(({ imageId }) => this.lost.includes(imageId));
       },
       giveBack: async (tokens) => void this.givenBack.push(...tokens),
-      postpone: async () => ({ attempts: 1, nextTry: '' }),
+      postpone: async (token) => {
+        this.postponed.push(token);
+        return { attempts: 1, nextTry: '' };
+      },
     },
     stores: {
       erase: async (locations) => void this.erased.push(...locations.map(({ url }) => url)),
@@ -115,6 +119,23 @@ describe('a pool of deletions', () => {
     expect(scene.failed.length).toBeGreaterThan(0);
     expect(scene.failed.sort()).toEqual(scene.claimed[1]!.sort());
     expect(scene.erased).toHaveLength(100 - scene.failed.length);
+  });
+
+  it('puts off what a store does not erase, and not what only the registry could not be told', async () => {
+    const scene = new Scene();
+    const { registry, stores } = scene.parts;
+    const { finishDeletions } = registry;
+    registry.finishDeletions = async (works) => {
+      if (works.some(({ imageId }) => imageId === 'image-1')) throw new ServiceError('Unavailable', 'No registry.');
+      return finishDeletions(works);
+    };
+    stores.erase = async ([location]) => {
+      if (location?.url === 'image-2') throw new ServiceError('Unavailable', 'No store.');
+    };
+    await scene.run(each(3));
+    expect(scene.log.report.errors).toContain('Image image-1: No registry.');
+    expect(scene.log.report.errors).toContain('Image image-2: No store.');
+    expect(scene.postponed).toEqual(['lease of image-2']);
   });
 
   it('does what is no deletion between them, and a deletion that comes twice once', async () => {

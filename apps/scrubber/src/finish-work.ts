@@ -47,14 +47,19 @@ export async function finishWork(
   signal: AbortSignal,
 ): Promise<void> {
   const either = AbortSignal.any([signal, lease.signal]);
+  let cleared = false;
   try {
-    const outcome = await finish(work, parts, either);
+    const inUse = await clear(work, parts.stores, either);
+    cleared = true;
+    const outcome = await record(work, inUse, parts);
     log.count(outcome, outcome === 'deleted' && work.kind === 'delete' ? (work.bytes ?? 0) : 0);
   } catch (error) {
     log.count('failed');
     log.error(`Image ${work.imageId}: ${sentence(error)}`);
-    // Who was told to stop has not failed; a lease that is lost is another's.
-    const next = either.aborted || work.kind === 'import' ? undefined : await postpone(work, parts, error);
+    // Who was told to stop has not failed; a lease that is lost is another's. What only the registry does not know yet
+    // waits for nothing but the end of the lease: the next one finds the stores clear.
+    const later = !cleared && !either.aborted && work.kind !== 'import';
+    const next = later ? await postpone(work, parts, error) : undefined;
     const message = 'Scrubbing an image failed and is tried again later.';
     parts.logger.warn(message, { imageId: work.imageId, ...next, error });
   } finally {
@@ -62,31 +67,35 @@ export async function finishWork(
   }
 }
 
-async function finish(
+/** Rids the stores of what nobody needs; true if somebody uses it. */
+async function clear(work: ClaimedWork, stores: Eraser, signal: AbortSignal): Promise<boolean> {
+  if (work.kind === 'delete') {
+    try {
+      await stores.erase(work.locations, signal);
+    } catch (error) {
+      if (!isServiceError(error, 'DataInUse')) throw error;
+      return true;
+    }
+  } else if (work.kind === 'import') {
+    for (const store of work.stores) await stores.discard(store, work.imageId, signal);
+  } else if (work.kind === 'upload') {
+    await stores.discard(work.store, work.imageId, signal);
+  }
+  return false;
+}
+
+async function record(
   work: ClaimedWork,
-  { images, tasks, stores }: FinishParts,
-  signal: AbortSignal,
+  inUse: boolean,
+  { images, tasks }: FinishParts,
 ): Promise<'deleted' | 'undone' | 'inUse'> {
   const { token } = work.lease;
-  if (work.kind === 'import') {
-    for (const store of work.stores) await stores.discard(store, work.imageId, signal);
-    await tasks.undone(work.taskId, token);
-    return 'undone';
+  if (work.kind === 'delete') {
+    await (inUse ? images.cancelDelete(token) : images.finishDelete(token));
+    return inUse ? 'inUse' : 'deleted';
   }
-  if (work.kind !== 'delete') {
-    if (work.kind === 'upload') await stores.discard(work.store, work.imageId, signal);
-    await images.cancelUpload(token);
-    return 'undone';
-  }
-  try {
-    await stores.erase(work.locations, signal);
-  } catch (error) {
-    if (!isServiceError(error, 'DataInUse')) throw error;
-    await images.cancelDelete(token);
-    return 'inUse';
-  }
-  await images.finishDelete(token);
-  return 'deleted';
+  await (work.kind === 'import' ? tasks.undone(work.taskId, token) : images.cancelUpload(token));
+  return 'undone';
 }
 
 /** Of a registry that does not answer, the lease runs out by itself. */
