@@ -95,6 +95,30 @@ describe.each(databaseKinds)('with metadata_encryption_key, on $name', (kind) =>
     expect((await delayed.restore(alice, id)).locations).toEqual([stored(id).location, second]);
   });
 
+  it('nor are URLs readable in what imports are to do, or have written', async () => {
+    const service = { ...admin, roles: [...admin.roles, 'service'] };
+    const tasks = registry.tasks({}, undefined, database);
+    const begin = async (by = tasks): Promise<{ id: string; task: string }> => {
+      const { id } = await images.create(admin, { owner: 'alice', ...formats });
+      const request = { location: second, store: 'ceph', hash: false, input: {} };
+      return { id, task: (await by.beginLocation(service, id, request)).id };
+    };
+    const columns = async (task: string): Promise<string> =>
+      JSON.stringify(await database.rows('SELECT work, targets FROM import_tasks WHERE task_id = ?', [task]));
+    const { id, task } = await begin();
+    expect(await columns(task)).not.toContain(second.url);
+    const [claimed] = await tasks.claim({ host: null, limit: 10 });
+    expect(claimed).toMatchObject({ imageId: id, source: { location: second } });
+    const { token } = claimed!.lease;
+    await tasks.written(token, 'ceph', { ...stored(id), location: second });
+    expect(await columns(task)).not.toContain(second.url);
+    await tasks.finish(task, token);
+    expect((await images.show(alice, id)).locations).toEqual([second]);
+    const before = await begin(registry.tasks());
+    expect(await columns(before.task)).toContain(second.url);
+    expect(await tasks.claim({ host: null, limit: 10 })).toMatchObject([{ source: { location: second } }]);
+  });
+
   it('data is not an orphan whose name only an encrypted URL has', async () => {
     const scrubbing = registry.scrubbing({}, database);
     const [elsewhere, stranger] = [randomUUID(), randomUUID()];

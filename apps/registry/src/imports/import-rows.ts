@@ -1,5 +1,6 @@
-import type { ImportedData, ImportRequest, ImportTarget, TaskMethod, TaskType } from '@glance/domain';
+import type { ImageLocation, ImportedData, ImportRequest, ImportTarget, TaskMethod, TaskType } from '@glance/domain';
 import type { Database } from '../database/database.js';
+import type { LocationCipher } from '../database/location-cipher.js';
 import type { Statements } from '../database/session.js';
 import { lockImage } from '../images/find-image.js';
 import { leaseLost } from '../images/leases.js';
@@ -43,19 +44,36 @@ export interface ImportRow extends Stored {
 
 const columns = 'task_id, image_id, owner, token, expires_at, attempts, host, duty, reason, context, work, targets';
 
-function toRow(row: Stored & { work: string; targets: string }): ImportRow {
-  const work = JSON.parse(row.work) as ImportWork;
-  return { ...row, work, targets: JSON.parse(row.targets) as TargetState[] };
+function toRow(row: Stored & { work: string; targets: string }, cipher: LocationCipher): ImportRow {
+  const opened = withUrls((url) => cipher.open(url));
+  const work = JSON.parse(row.work, opened) as ImportWork;
+  return { ...row, work, targets: JSON.parse(row.targets, opened) as TargetState[] };
+}
+
+/** What `work` or `targets` is to have: in it, the URLs of locations are as `image_locations` has them. */
+export function toColumn(value: ImportWork | readonly TargetState[], cipher: LocationCipher): string {
+  return JSON.stringify(
+    value,
+    withUrls((url) => cipher.seal(url)),
+  );
+}
+
+/** For JSON on its way in or out: the URL of each `location` becomes what `changed` makes of it. */
+function withUrls(changed: (url: string) => string) {
+  return (key: string, value: unknown): unknown =>
+    key === 'location' ? { ...(value as ImageLocation), url: changed((value as ImageLocation).url) } : value;
 }
 
 /** The rows for which `condition` holds. */
 export async function importRows(
-  from: Pick<Statements, 'rows'>,
+  from: Pick<Statements, 'rows' | 'cipher'>,
   condition: string,
   values: readonly (string | number | null)[],
 ): Promise<ImportRow[]> {
   const sql = `SELECT ${columns} FROM import_tasks WHERE ${condition}`;
-  return (await from.rows<Stored & { work: string; targets: string }>(sql, values)).map(toRow);
+  return (await from.rows<Stored & { work: string; targets: string }>(sql, values)).map((row) =>
+    toRow(row, from.cipher),
+  );
 }
 
 /** Runs `work` with the task whose token this is, image and task locked; undefined if there is none (any more). */
@@ -81,7 +99,7 @@ export function mine(row: ImportRow | undefined, duty: ImportRow['duty']): Impor
 }
 
 export async function saveTargets(tx: Statements, id: string, targets: readonly TargetState[]): Promise<void> {
-  await tx.run('UPDATE import_tasks SET targets = ? WHERE task_id = ?', [JSON.stringify(targets), id]);
+  await tx.run('UPDATE import_tasks SET targets = ? WHERE task_id = ?', [toColumn(targets, tx.cipher), id]);
 }
 
 /** Whatever is imported into the image is given up, and what is staged for it not needed any more. */
