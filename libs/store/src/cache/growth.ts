@@ -2,6 +2,7 @@ import { type FileHandle, open, stat } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ServiceError } from '@glance/domain';
 import type { Bytes } from '../bytes.js';
+import { readBuffers } from '../drivers/file/read-buffers.js';
 import { hasCode, ignoring, orNotFound } from '../drivers/file/system-error.js';
 import { type CacheDirectory, isAbandoned } from './cache-directory.js';
 import type { CacheEntry } from './cache-entry.js';
@@ -71,7 +72,7 @@ export interface GrowingPart {
   readonly start: number;
   /** After the last byte. */
   readonly end: number;
-  /** Bytes that are read at a time. */
+  /** Bytes that are read at a time, or fewer when many read. */
   readonly chunkSize: number;
 }
 
@@ -86,9 +87,11 @@ export async function* growingBytes(
 ): Bytes {
   await using file = await opening();
   growth.joined?.();
+  const loan = readBuffers.lend(1, chunkSize, end - start);
+  const buffer = loan.buffers[0]!;
+  let position = start;
   try {
-    const buffer = Buffer.allocUnsafeSlow(Math.min(chunkSize, end - start));
-    for (let position = start; position < end;) {
+    while (position < end) {
       const there = Math.min(growth.written, end) - position;
       if (there > 0) {
         const { bytesRead } = await file.read(buffer, 0, Math.min(buffer.length, there), position);
@@ -100,6 +103,7 @@ export async function* growingBytes(
     }
   } finally {
     growth.left?.();
+    loan.giveBack(position >= end);
   }
 }
 

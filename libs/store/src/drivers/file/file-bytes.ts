@@ -1,6 +1,7 @@
 import { ServiceError } from '@glance/domain';
 import type { Bytes } from '../../bytes.js';
 import type { FileSystem } from './file-system.js';
+import { readBuffers } from './read-buffers.js';
 import { orNotFound } from './system-error.js';
 
 export interface FilePart {
@@ -8,7 +9,7 @@ export interface FilePart {
   readonly start: number;
   /** After the last byte. */
   readonly end: number;
-  /** Bytes that are read at a time. */
+  /** Bytes that are read at a time, or fewer when many read. */
   readonly chunkSize: number;
   readonly signal: AbortSignal;
 }
@@ -20,8 +21,7 @@ export interface FilePart {
 export async function* fileBytes(fs: FileSystem, path: string, { start, end, chunkSize, signal }: FilePart): Bytes {
   if (start >= end) return;
   await using file = await fs.open(path).catch(orNotFound);
-  const length = Math.min(chunkSize, end - start);
-  const buffers = [Buffer.allocUnsafeSlow(length), Buffer.allocUnsafeSlow(end - start > length ? length : 0)] as const;
+  const loan = readBuffers.lend(2, chunkSize, end - start);
   let position = start;
 
   async function fill(buffer: Buffer): Promise<Uint8Array> {
@@ -31,17 +31,19 @@ export async function* fileBytes(fs: FileSystem, path: string, { start, end, chu
     return buffer.subarray(0, bytesRead);
   }
 
-  let pending: Promise<Uint8Array> | undefined = fill(buffers[0]);
+  let pending: Promise<Uint8Array> | undefined = fill(loan.buffers[0]!);
   try {
     for (let turn = 1; pending; turn++) {
       const chunk: Uint8Array = await pending;
       signal.throwIfAborted();
-      pending = position < end ? fill(buffers[turn % 2 === 0 ? 0 : 1]) : undefined;
+      pending = position < end ? fill(loan.buffers[turn % 2]!) : undefined;
       // It is waited for only when the consumer comes back.
       pending?.catch(() => undefined);
       yield chunk;
     }
   } finally {
     await pending?.catch(() => undefined);
+    // Whoever ends before the end may have failed while the system still reads what he was given.
+    loan.giveBack(position >= end && !signal.aborted);
   }
 }
