@@ -1,5 +1,6 @@
 interface Lender {
-  borrow(): boolean;
+  /** Whether there is room for another one; `own` ones there always are. */
+  borrow(own: boolean): boolean;
   payBack(): void;
   make(): Buffer;
   recycle(buffer: Buffer): void;
@@ -8,23 +9,23 @@ interface Lender {
 
 /**
  * Buffers for the data that is on its way between a store and many streams. Each stream may always hold a few; more, to
- * have several operations in flight, only as long as these take no more than `spare` bytes in all streams together.
+ * have several operations in flight, only as long as all streams together have no more than `total` bytes.
  */
 export class Buffers {
-  readonly #spare: number;
+  readonly #total: number;
   #lent = 0;
   #leases = 0;
   #free: Buffer[] = [];
 
-  constructor(spare: number) {
-    this.#spare = spare;
+  constructor(total: number) {
+    this.#total = total;
   }
 
   /** For one stream: `own` buffers of `size` bytes that it may always have, and `most` at a time. */
   lease({ own, most, size }: { own: number; most: number; size: number }): Lease {
     this.#leases++;
     return new Lease(own, most, {
-      borrow: () => this.#lent + size <= this.#spare && (this.#lent += size) > 0,
+      borrow: (own) => (own || this.#lent + size <= this.#total) && (this.#lent += size) > 0,
       payBack: () => (this.#lent -= size),
       make: () => this.#make(size),
       recycle: (buffer) => this.#free.push(buffer),
@@ -57,7 +58,7 @@ export class Lease {
 
   /** A buffer with anything in it, if the stream may have another one now. */
   tryTake(): Buffer | undefined {
-    if (this.#held >= this.#most || (this.#held >= this.#own && !this.#lender.borrow())) return undefined;
+    if (this.#held >= this.#most || !this.#lender.borrow(this.#held < this.#own)) return undefined;
     this.#held++;
     return this.#lender.make();
   }
@@ -73,7 +74,8 @@ export class Lease {
 
   /** With `reuse` false nobody gets it again: somebody may still write to it. */
   give(buffer: Buffer, { reuse = true } = {}): void {
-    if (--this.#held >= this.#own) this.#lender.payBack();
+    this.#held--;
+    this.#lender.payBack();
     if (reuse) this.#lender.recycle(buffer);
     this.#returned?.();
   }

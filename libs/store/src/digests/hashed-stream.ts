@@ -2,9 +2,6 @@ import type { Bytes } from '../bytes.js';
 import type { RemoteDigest } from './digest-pool.js';
 import { giveSlab, type Slab, slabSize, takeSlab } from './slabs.js';
 
-/** Slabs of one stream that may be in use at a time: being filled, hashed and consumed. */
-const maxSlabs = 6;
-
 interface Filled {
   readonly slab: Slab;
   readonly length: number;
@@ -108,13 +105,17 @@ export class HashedStream {
 
   /** Nothing when the stream is over. */
   async #take(): Promise<Slab | undefined> {
-    while (this.#slabs >= maxSlabs && !this.#isOver()) {
+    while (!this.#isOver()) {
+      this.#filling = takeSlab(this.#slabs);
+      if (this.#filling) {
+        this.#slabs++;
+        this.#filled = 0;
+        return this.#filling;
+      }
+      // At the latest when one of its own comes back.
       await new Promise<void>((resolve) => (this.#wakeReader = resolve));
     }
-    if (this.#isOver()) return undefined;
-    this.#slabs++;
-    this.#filled = 0;
-    return (this.#filling = takeSlab());
+    return undefined;
   }
 
   #publish(slab: Slab): void {

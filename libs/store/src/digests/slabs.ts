@@ -7,11 +7,20 @@ export interface Slab {
 /** Bytes. Large enough that handing a slab to a thread costs nothing against hashing it. */
 export const slabSize = 1024 * 1024;
 
-const maxIdle = 64;
-const idle: Slab[] = [];
+/** Slabs that one stream may always have: one being filled, one hashed and consumed. More make up for a halting one. */
+const own = 2;
+const most = 6;
+/** In all streams together, beyond which each has but its own. */
+const total = 16;
 
-/** A slab with arbitrary contents. */
-export function takeSlab(): Slab {
+const maxIdle = 32;
+const idle: Slab[] = [];
+let lent = 0;
+
+/** A slab with arbitrary contents for a stream that has `held`; none if that are as many as it may have now. */
+export function takeSlab(held: number): Slab | undefined {
+  if (held >= most || (held >= own && lent >= total)) return undefined;
+  lent++;
   const used = idle.pop();
   if (used) return used;
   const memory = new SharedArrayBuffer(slabSize);
@@ -23,5 +32,6 @@ export function takeSlab(): Slab {
  * which have little else to do, would keep the memory of thrown away ones for long.
  */
 export function giveSlab(slab: Slab): void {
+  lent--;
   if (idle.length < maxIdle) idle.push(slab);
 }

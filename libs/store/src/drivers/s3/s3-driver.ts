@@ -30,8 +30,8 @@ import { s3Location, s3Url } from './s3-location.js';
 import { writeParts } from './write-parts.js';
 import { dataArrives, dataExists, discarded } from '../../store-error.js';
 
-/** Of all uploads of this process together, besides the part that each has. */
-const buffers = new Buffers(32 * 1024 * 1024);
+/** Of all uploads of this process together; the one part that each may always have can make it more. */
+const buffers = new Buffers(40 * 1024 * 1024);
 
 /** How often in a row a download may break off. */
 const retries = 5;
