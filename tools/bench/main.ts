@@ -69,6 +69,7 @@ async function benchmark(options: Options): Promise<void> {
     targets,
     directory,
     cores: Number(facts['cores']),
+    profiles: options.profiles,
     work: options.work,
     progress: (text) => progress(text, options.size === 'full'),
   };

@@ -13,6 +13,8 @@ export interface Bench {
   readonly cores: number;
   /** Runs only pieces of work whose name contains this. */
   readonly work: string;
+  /** Where CPU profiles of services go that a section starts; none are made if absent. */
+  readonly profiles: string | undefined;
   progress(text: string): void;
 }
 

@@ -1,9 +1,9 @@
 import { type Figures, eachRound } from '../figures.js';
 import type { Bench, Verdict } from '../section.js';
+import { OPENSSL } from '../yardsticks/openssl.js';
 
 export const BARE = 'bare receiver';
 export const NGINX = 'nginx';
-export const OPENSSL = 'openssl';
 export const DISK = 'disk';
 
 /** What is sent, and how. */

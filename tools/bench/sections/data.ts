@@ -8,9 +8,9 @@ import { MIB, patternDigests, writePattern } from '../pattern.js';
 import type { Bench, Column, Section } from '../section.js';
 import type { TransferJob, TransferResult } from '../workers/transfer.js';
 import { startNginx } from '../yardsticks/nginx.js';
-import { opensslDigest } from '../yardsticks/openssl.js';
+import { measureDigests } from '../yardsticks/openssl.js';
 import { type Digests, type Peer, bareReceiver, fileServer, service } from './data-peers.js';
-import { DISK, OPENSSL, dataVerdicts, transfers } from './data-verdicts.js';
+import { DISK, dataVerdicts, transfers } from './data-verdicts.js';
 
 const BYTES = { smoke: 64 * MIB, full: 1024 * MIB };
 const LARGE = 4096 * MIB;
@@ -49,7 +49,7 @@ export const data: Section = {
     const file = join(directory, 'pattern');
     bench.progress('data: the disk, openssl');
     await measureDisk(session, file);
-    const digests = await measureDigests(session, file);
+    const digests = await measureDigests(session.figures, file, bytes);
 
     const receiver = new Worker<string, number>(new URL('../workers/bare-receiver.ts', import.meta.url));
     const bare = bareReceiver(await receiver.call(directory), receiver.pid, bytes);
@@ -61,7 +61,7 @@ export const data: Section = {
     const sources = new Map<Peer, string[]>();
     for (const peer of senders) sources.set(peer, await rehearse(session, peer, digests));
     for (let round = 1; round <= bench.rounds; round++) {
-      if (round > 1) await measureDigests(session, file);
+      if (round > 1) await measureDigests(session.figures, file, bytes);
       for (const work of transfers.filter(({ name }) => name.includes(bench.work))) {
         for (const peer of work.direction === 'upload' ? [...targets, bare] : senders) {
           bench.progress(`data: round ${round} of ${bench.rounds}: ${work.name}, ${peer.name}`);
@@ -172,13 +172,4 @@ async function measureDisk({ figures, bytes }: Session, file: string): Promise<v
   const { written, durable } = await writePattern(file, bytes);
   figures.add('write a file', DISK, { megabytesPerSecond: bytes / 1e6 / written });
   figures.add('write a file and fsync', DISK, { megabytesPerSecond: bytes / 1e6 / durable });
-}
-
-async function measureDigests({ figures, bytes }: Session, file: string): Promise<Digests> {
-  const measured = async (algorithm: 'md5' | 'sha512') => {
-    const { cpu, seconds, digest } = await opensslDigest(algorithm, file);
-    figures.add(algorithm, OPENSSL, { megabytesPerSecond: bytes / 1e6 / seconds, cpuPerGb: cpu / (bytes / 1e9) });
-    return digest;
-  };
-  return { md5: await measured('md5'), sha512: await measured('sha512') };
 }

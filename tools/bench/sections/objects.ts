@@ -1,17 +1,19 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startCeph } from '../../services/ceph.js';
 import { startRadosgw } from '../../services/radosgw.js';
 import { startSwift } from '../../services/swift.js';
-import { run, Worker } from '../children.js';
+import { run, temporaryDirectory, Worker } from '../children.js';
 import { Figures, type Run } from '../figures.js';
 import { MIB, patternDigests, writePattern } from '../pattern.js';
-import type { Bench, Section, Verdict } from '../section.js';
+import { cpuSeconds } from '../process-tree.js';
+import type { Bench, Section, SectionResult, Verdict } from '../section.js';
 import { startOurs } from '../target.js';
 import type { SdkJob } from '../workers/s3-sdk.js';
 import type { TransferJob, TransferResult } from '../workers/transfer.js';
 import type { Digests } from './data-peers.js';
-import { beside, columns, ofService, rate, type Way } from './ways.js';
+import { boundVerdicts, startBound } from './objects-bound.js';
+import { beside, columns as ofWays, ofService, rate, type Way } from './ways.js';
 
 const BYTES = { smoke: 64 * MIB, full: 1024 * MIB };
 const STREAMS = 8;
@@ -27,29 +29,33 @@ interface Session {
   readonly figures: Figures;
   readonly bytes: number;
   readonly digests: Digests;
-  /** Of so many bytes of the pattern. */
-  readonly file: string;
+  /** Has the file `pattern` of so many bytes. */
+  readonly directory: string;
 }
+
+const columns: SectionResult['columns'] = [
+  ...ofWays,
+  { quantity: 'allCpuPerGb', title: 'CPU s/GB with client and store', digits: 2 },
+];
 
 /** Images in S3 and in Swift, beside the clients of both without a service in between. */
 export const objects: Section = {
   name: 'objects',
   async run(bench) {
     const bytes = BYTES[bench.size];
-    const file = join(bench.directory, 'objects-pattern');
-    await writePattern(file, bytes);
+    const directory = await temporaryDirectory(bench.directory);
+    await writePattern(join(directory, 'pattern'), bytes);
     const client = new Worker<TransferJob, TransferResult>(new URL('../workers/transfer.ts', import.meta.url));
     const digests = await patternDigests(bytes);
-    const session = { bench, client, figures: new Figures(), bytes, digests, file };
+    const session = { bench, client, figures: new Figures(), bytes, digests, directory };
     await inS3(session);
     await inSwift(session);
     await client.stop();
-    await rm(file);
     return {
       title: `objects: ${bytes / MIB} MiB, into S3 (Ceph's gateway) and OpenStack Swift, and out of them`,
       columns,
       figures: session.figures,
-      verdicts: verdicts(session.figures),
+      verdicts: verdicts(session),
       notes: ['Servers and clients share the processors, and the servers keep everything in memory.'],
     };
   },
@@ -78,21 +84,22 @@ async function inS3(session: Session): Promise<void> {
     download: () => call('download'),
     remove: () => call('remove'),
   };
+  const bound = await startBound({ ...session, work: S3 });
   try {
-    await takeTurns(session, S3, [ofService({ ...session, target: ours.target }), alone]);
+    await takeTurns(session, S3, [ofService({ ...session, target: ours.target }), alone], () => bound.measure());
     bench.progress(`objects: ${MANY}`);
     const many = ofService({ ...session, target: ours.target, streams: STREAMS });
     figures.add(MANY, many.name, await many.upload());
     await many.remove();
   } finally {
-    await Promise.all([sdk.stop(), ours.stop()]);
+    await Promise.all([sdk.stop(), ours.stop(), bound.stop()]);
     await gateway.close();
     await cluster.close();
   }
 }
 
 async function inSwift(session: Session): Promise<void> {
-  const { bench, bytes, file } = session;
+  const { bench, bytes, directory } = session;
   bench.progress('objects: starting Swift');
   const server = await startSwift();
   const { origin, username, password } = new URL(server.url);
@@ -112,7 +119,7 @@ async function inSwift(session: Session): Promise<void> {
   };
   const tool: Way = {
     name: CLI,
-    upload: () => call('upload', '--object-name', 'object', 'cli', file),
+    upload: () => call('upload', '--object-name', 'object', 'cli', join(directory, 'pattern')),
     download: () => call('download', '--output', '-', 'cli', 'object'),
     remove: () => call('delete', 'cli', 'object'),
   };
@@ -128,27 +135,36 @@ async function startIn({ bench }: Session, kind: string, options: readonly strin
   const directory = join(bench.directory, `objects-${kind}`);
   await mkdir(directory);
   const store = [`stores = ${kind}`, `default_store = ${kind}`, ...options].join('\n');
-  return startOurs(directory, undefined, { store });
+  return startOurs(directory, bench.profiles, { store });
 }
 
 async function takeTurns(
-  { bench, figures }: Session,
+  { bench, figures, bytes }: Session,
   work: { readonly upload: string; readonly download: string },
   ways: readonly Way[],
+  besides?: () => Promise<void>,
 ): Promise<void> {
+  // Everything that takes part was started by this process.
+  const whole = async (once: () => Promise<Run>): Promise<Run> => {
+    const before = cpuSeconds([process.pid]);
+    const figures = await once();
+    return { ...figures, allCpuPerGb: (cpuSeconds([process.pid]) - before) / (bytes / 1e9) };
+  };
   for (let round = 1; round <= bench.rounds; round++) {
     for (const way of ways) {
       bench.progress(`objects: round ${round} of ${bench.rounds}: ${work.upload}, ${way.name}`);
-      figures.add(work.upload, way.name, await way.upload());
-      figures.add(work.download, way.name, await way.download());
+      figures.add(work.upload, way.name, await whole(() => way.upload()));
+      figures.add(work.download, way.name, await whole(() => way.download()));
       await way.remove();
     }
+    await besides?.();
   }
 }
 
-function verdicts(figures: Figures): Verdict[] {
+function verdicts({ bench, figures }: Session): Verdict[] {
   return [
     ...Object.values(S3).map((work) => beside(figures, work, SDK, 0.8)),
+    ...boundVerdicts({ bench, figures, work: S3 }, SDK),
     ...Object.values(SWIFT).map((work) => beside(figures, work, CLI, 0.8)),
     {
       text: `${MANY}: memory, MiB`,

@@ -1,7 +1,21 @@
 import { run } from '../children.js';
+import type { Figures } from '../figures.js';
+import type { Digests } from '../sections/data-peers.js';
+
+export const OPENSSL = 'openssl';
+
+/** Hashes a file of `bytes` as the service does. */
+export async function measureDigests(figures: Figures, file: string, bytes: number): Promise<Digests> {
+  const measured = async (algorithm: 'md5' | 'sha512') => {
+    const { cpu, seconds, digest } = await opensslDigest(algorithm, file);
+    figures.add(algorithm, OPENSSL, { megabytesPerSecond: bytes / 1e6 / seconds, cpuPerGb: cpu / (bytes / 1e9) });
+    return digest;
+  };
+  return { md5: await measured('md5'), sha512: await measured('sha512') };
+}
 
 /** What it costs `openssl` to hash a file: CPU seconds, and the digest. */
-export async function opensslDigest(
+async function opensslDigest(
   algorithm: 'md5' | 'sha512',
   path: string,
 ): Promise<{ cpu: number; seconds: number; digest: string }> {

@@ -1,0 +1,82 @@
+import { Worker } from '../children.js';
+import { eachRound, type Figures } from '../figures.js';
+import { measure } from '../measure.js';
+import type { Bench, Verdict } from '../section.js';
+import type { TransferJob, TransferResult } from '../workers/transfer.js';
+import { measureDigests, OPENSSL } from '../yardsticks/openssl.js';
+import { startNginx } from '../yardsticks/nginx.js';
+import { bareReceiver, fileServer, type Peer } from './data-peers.js';
+import { BARE, NGINX } from './data-verdicts.js';
+
+/** What is measured, and where. */
+export interface BoundWork {
+  readonly bench: Bench;
+  readonly client: Worker<TransferJob, TransferResult>;
+  readonly figures: Figures;
+  /** Has the file `pattern` of so many bytes. */
+  readonly directory: string;
+  readonly bytes: number;
+  readonly work: { readonly upload: string; readonly download: string };
+}
+
+/** What a service between client and store has to do besides what the SDK does: receive and hash, or send. */
+export async function startBound({ client, figures, directory, bytes, work }: BoundWork) {
+  const receiver = new Worker<string, number>(new URL('../workers/bare-receiver.ts', import.meta.url));
+  const bare = bareReceiver(await receiver.call(directory), receiver.pid, bytes);
+  const nginx = await startNginx(directory);
+  const transfer = async (peer: Peer, direction: 'upload' | 'download'): Promise<void> => {
+    const { host, port, headers } = peer;
+    const paths = await peer.open(1);
+    const job = { host, port, headers, paths, bytes, direction, chunked: false, digest: false };
+    const { result, cpu } = await measure(peer, () => client.call(job));
+    await peer.remove(paths);
+    const gigabytes = bytes / 1e9;
+    figures.add(work[direction], peer.name, {
+      megabytesPerSecond: (gigabytes * 1000) / result.seconds,
+      cpuPerGb: cpu / gigabytes,
+      allCpuPerGb: cpu / gigabytes + result.clientCpuSeconds / gigabytes,
+    });
+  };
+  return {
+    /** Once a round. */
+    async measure(): Promise<void> {
+      await measureDigests(figures, `${directory}/pattern`, bytes);
+      await transfer(bare, 'upload');
+      if (nginx) await transfer(fileServer(nginx.port, nginx.pid), 'download');
+    },
+    stop: () => receiver.stop(),
+  };
+}
+
+/**
+ * No service can be faster than the processors can do the work of the SDK and of the store, and its own besides: cores ÷
+ * the sum of the CPU seconds that each of these needs alone. Also says how fast that is beside the SDK.
+ */
+export function boundVerdicts(
+  { bench, figures, work }: Pick<BoundWork, 'bench' | 'figures' | 'work'>,
+  sdk: string,
+): Verdict[] {
+  const all = (name: string, who: string) => figures.values(name, who, 'allCpuPerGb');
+  const digests = ['md5', 'sha512'].map((name) => figures.values(name, OPENSSL, 'cpuPerGb'));
+  const { upload, download } = work;
+  const parts = [
+    { name: upload, needs: [all(upload, sdk), all(upload, BARE), ...digests] },
+    { name: download, needs: [all(download, sdk), all(download, NGINX)] },
+  ];
+  return parts.flatMap(({ name, needs }): Verdict[] => {
+    const speed = (who: string) => figures.values(name, who, 'megabytesPerSecond');
+    const bound = eachRound(needs, (...seconds) => (bench.cores * 1000) / seconds.reduce((sum, each) => sum + each, 0));
+    if (bound.length === 0) return [];
+    const divide = (over: number[], under: number[]) => eachRound([over, under], (a, b) => a / b);
+    return [
+      { text: `${name}: MB/s that the CPU allows`, values: bound, digits: 0 },
+      { text: `${name}: that bound ÷ ${sdk}`, values: divide(bound, speed(sdk)), digits: 2 },
+      {
+        text: `${name}: MB/s ÷ that bound`,
+        values: divide(speed('ours'), bound),
+        digits: 2,
+        target: { atLeast: 0.75 },
+      },
+    ];
+  });
+}
