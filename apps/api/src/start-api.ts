@@ -45,7 +45,7 @@ export async function startApi(settings: ApiSettings, parts: ApiParts): Promise<
   const endpoint = settings.publicEndpoint?.replace(/\/+$/, '');
   const versions = (request: FastifyRequest): string => versionDocument(features, endpoint ?? urlOf(request));
   const routes = new Routes();
-  const identity = parts.identity ?? identityOf(settings);
+  const identity = parts.identity ?? identityOf(settings, parts.logger);
   const errors = new ErrorFilter(parts.logger, { routes, versions }, identity.challenge);
   const traffic = new Traffic();
 

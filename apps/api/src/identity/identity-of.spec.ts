@@ -1,4 +1,4 @@
-import { unauthenticatedCaller } from '@glance/domain';
+import { silentLogger, unauthenticatedCaller } from '@glance/domain';
 import type { FastifyRequest } from 'fastify';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { RunningApi } from '../start-api.js';
@@ -8,7 +8,7 @@ import { keystoneSettings } from '../testing/keystone-settings.js';
 import { identityOf } from './identity-of.js';
 
 const keystone = { ...keystoneSettings, authUrl: 'http://127.0.0.1:1' };
-const of = (flavor: string | undefined) => identityOf({ flavor, allowAnonymousAccess: false, keystone });
+const of = (flavor: string | undefined) => identityOf({ flavor, allowAnonymousAccess: false, keystone }, silentLogger);
 
 describe('a flavor', () => {
   it.each([undefined, '', 'caching', 'cachemanagement'])('%j asks nobody to log in', (flavor) => {
@@ -27,9 +27,11 @@ describe('a flavor', () => {
 
   it('with Keystone does not start without saying where Keystone is, or with a certificate that is not there', () => {
     const lost = { ...keystone, authUrl: undefined };
-    expect(() => identityOf({ flavor: 'keystone', allowAnonymousAccess: false, keystone: lost })).toThrow(/auth_url/);
+    expect(() => identityOf({ flavor: 'keystone', allowAnonymousAccess: false, keystone: lost }, silentLogger)).toThrow(
+      /auth_url/,
+    );
     const bare = { ...keystone, authUrl: 'https://127.0.0.1:1', cafile: '/nonexistent/ca.pem' };
-    expect(() => identityOf({ flavor: 'keystone', allowAnonymousAccess: false, keystone: bare })).toThrow(
+    expect(() => identityOf({ flavor: 'keystone', allowAnonymousAccess: false, keystone: bare }, silentLogger)).toThrow(
       /\[keystone_authtoken\] cafile: .*no such file/,
     );
   });

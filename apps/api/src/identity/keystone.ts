@@ -1,4 +1,4 @@
-import { anonymousCaller, type Caller, ServiceError } from '@glance/domain';
+import { anonymousCaller, type Caller, type Logger, ServiceError, silentLogger } from '@glance/domain';
 import { KeystoneClient, type TokenFacts } from '@glance/keystone';
 import type { FastifyRequest } from 'fastify';
 import { allowedBy } from './access-rules.js';
@@ -24,6 +24,7 @@ export class KeystoneIdentity implements Identity {
   constructor(
     private readonly settings: KeystoneSettings,
     private readonly allowAnonymous: boolean,
+    logger: Logger = silentLogger,
   ) {
     this.client = new KeystoneClient({ ...settings, group: '[keystone_authtoken]' });
     this.challenge = `Keystone uri="${settings.wwwAuthenticateUri ?? settings.authUrl ?? ''}"`;
@@ -31,7 +32,7 @@ export class KeystoneIdentity implements Identity {
     const refusal = Math.min(this.longest, refusalLifetime);
     this.tokens = new TokenCache((known) => (known ? known.until - Date.now() : refusal));
     this.expiredTokens = new TokenCache(() => refusal);
-    if (settings.memcachedServers.length > 0) this.shared = new SharedTokens(settings);
+    if (settings.memcachedServers.length > 0) this.shared = new SharedTokens(settings, logger);
   }
 
   async identify(request: FastifyRequest): Promise<Caller> {

@@ -5,6 +5,8 @@ export interface MemcachedSettings {
   readonly timeout: number;
   /** Seconds that a server which failed is left alone. */
   readonly deadRetry: number;
+  /** Told when the server is away, and when it answers again. */
+  onChange?(answers: boolean): void;
 }
 
 interface Question {
@@ -28,6 +30,7 @@ export class Memcached {
   private received: Buffer = Buffer.alloc(0);
   private timer: NodeJS.Timeout | undefined;
   private deadUntil = 0;
+  private away = false;
 
   /** `host`, `host:port`, `[address]:port`, `inet6:[address]:port` or `unix:/path`. `Error` for anything else. */
   constructor(
@@ -100,6 +103,7 @@ export class Memcached {
     }
     this.received = this.received.subarray(taken);
     this.waiting.shift();
+    this.changed(false);
     answer(value);
     return true;
   }
@@ -115,7 +119,14 @@ export class Memcached {
   private die(): false {
     this.deadUntil = Date.now() + this.settings.deadRetry * 1000;
     this.fail();
+    this.changed(true);
     return false;
+  }
+
+  private changed(away: boolean): void {
+    if (this.away === away) return;
+    this.away = away;
+    this.settings.onChange?.(!away);
   }
 
   private fail(): void {

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer as createWebServer, type Server } from 'node:http';
 import { type AddressInfo, connect, createServer } from 'node:net';
+import { type Logger, silentLogger } from '@glance/domain';
 import type { FastifyRequest } from 'fastify';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type MemcachedServer, startMemcached } from '../../../../tools/services/memcached.js';
@@ -59,7 +60,8 @@ const changed = (changes: Partial<KeystoneSettings>): KeystoneSettings => ({
 /** What another process of the service would have. */
 const process = (changes: Partial<KeystoneSettings> = {}): KeystoneIdentity =>
   closing(new KeystoneIdentity(changed(changes), false));
-const shared = (changes: Partial<KeystoneSettings> = {}): SharedTokens => closing(new SharedTokens(changed(changes)));
+const shared = (changes: Partial<KeystoneSettings> = {}, logger = silentLogger): SharedTokens =>
+  closing(new SharedTokens(changed(changes), logger));
 const user = async (identity: KeystoneIdentity, token: string): Promise<string | null> =>
   (await identity.identify({ id: 'r', headers: { 'x-auth-token': token } } as unknown as FastifyRequest)).userId;
 
@@ -159,12 +161,23 @@ describe('tokens in memcached', () => {
     };
     await Promise.all(Array.from({ length: 20 }, (_, index) => kept(`first ${index}`)));
     expect(await kept('second')).toBe(true);
-    const again = shared({ memcachePoolDeadRetry: 0 });
+    const told: [string, string, unknown][] = [];
+    const logger: Logger = {
+      ...silentLogger,
+      info: (message, fields) => void told.push(['info', message, fields]),
+      warn: (message, fields) => void told.push(['warning', message, fields]),
+    };
+    const again = shared({ memcachePoolDeadRetry: 0 }, logger);
     await memcached.close();
-    expect(await again.get('second')).toBeUndefined();
+    for (const token of ['second', 'third', 'fourth']) expect(await again.get(token)).toBeUndefined();
     await memcached.start();
     await again.put('third', known);
     expect(await again.get('third')).toEqual(known);
+    const { address } = memcached;
+    expect(told).toEqual([
+      ['warning', expect.stringContaining('does not answer'), { address }],
+      ['info', 'A memcached answers again.', { address }],
+    ]);
   });
 
   it('come back whole, however many are asked for at once', async () => {

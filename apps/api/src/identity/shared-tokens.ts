@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import { ServiceError } from '@glance/domain';
+import { type Logger, ServiceError } from '@glance/domain';
 import type { TokenFacts } from '@glance/keystone';
 import type { KeystoneSettings } from './keystone-options.js';
 import { Memcached } from './memcached.js';
@@ -30,7 +30,7 @@ export class SharedTokens {
   private readonly strategy: 'None' | 'MAC' | 'ENCRYPT';
 
   /** `Invalid` for settings that do not go together. */
-  constructor(settings: Settings) {
+  constructor(settings: Settings, logger: Logger) {
     const strategies = { none: 'None', mac: 'MAC', encrypt: 'ENCRYPT' } as const;
     this.strategy = strategies[settings.memcacheSecurityStrategy.toLowerCase() as keyof typeof strategies];
     this.secret = settings.memcacheSecretKey ?? '';
@@ -43,7 +43,12 @@ export class SharedTokens {
     const { memcachePoolSocketTimeout: timeout, memcachePoolDeadRetry: deadRetry } = settings;
     this.servers = settings.memcachedServers.map((address) => {
       try {
-        return { address, memcached: new Memcached(address, { timeout, deadRetry }) };
+        const onChange = (answers: boolean): void => {
+          if (answers) logger.info('A memcached answers again.', { address });
+          else
+            logger.warn(`A memcached does not answer: tokens are not looked up there for ${deadRetry} s.`, { address });
+        };
+        return { address, memcached: new Memcached(address, { timeout, deadRetry, onChange }) };
       } catch (error) {
         throw new ServiceError('Invalid', `[keystone_authtoken] memcached_servers: ${(error as Error).message}`);
       }
