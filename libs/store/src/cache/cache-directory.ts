@@ -29,6 +29,7 @@ export interface Removed {
 }
 
 interface Growing {
+  readonly name: string;
   /** Bytes that it will have. */
   readonly size: number;
   readonly written: number;
@@ -125,7 +126,11 @@ export class CacheDirectory {
    * never would. Whoever has claimed an entry asks: of two that together do not fit, at least one learns so.
    */
   async makeRoom(): Promise<{ readonly enough: boolean; readonly evicted: Removed }> {
-    const [whole, growing, free] = [await this.entries(), await this.#growing(), await this.#free()];
+    // In this order: one that becomes whole meanwhile is in both lists, where the other way round it would be in none.
+    const incomplete = await this.#growing();
+    const [whole, free] = [await this.entries(), await this.#free()];
+    const names = new Set(whole.map(({ name }) => name));
+    const growing = incomplete.filter(({ name }) => !names.has(name));
     const unwritten = sum(growing.map(({ size, written }) => size - written));
     const taken = sum(whole.map(({ size }) => size)) + sum(growing.map(({ size }) => size));
     const excess = Math.max(taken - this.#maxSize, unwritten - free);
@@ -218,7 +223,8 @@ export class CacheDirectory {
         const facts = await stat(path).catch(missing);
         if (!facts) return [];
         if (!isAbandoned(facts)) {
-          return [{ size: Number(/\.(\d+)$/.exec(name)?.[1] ?? facts.size), written: facts.size }];
+          const [, of = name, size = facts.size] = /^(.*)\.(\d+)$/.exec(name) ?? [];
+          return [{ name: of, size: Number(size), written: facts.size }];
         }
         await remove(path);
         return [];
