@@ -55,7 +55,7 @@ export async function* messageBytes(message: IncomingMessage, broken: () => Erro
 }
 
 /** Gives the memory back at once. Left to the garbage collector, a gigabyte of chunks costs it dozens of rounds. */
-function release({ buffer, byteLength }: Uint8Array): void {
+export function release({ buffer, byteLength }: Uint8Array): void {
   // A chunk of Node's parser is alone in its memory; one that is not stays as it is.
   if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
 }

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Bytes } from '../bytes.js';
-import { messageBytes } from './message-bytes.js';
+import { messageBytes, release } from './message-bytes.js';
 
 /**
  * The body of a response, pulled. Fails when the server breaks off, or is silent for `patience` milliseconds while
@@ -14,6 +14,9 @@ export async function* responseBytes(response: IncomingMessage, patience: number
     silent = true;
     response.destroy();
   }, patience);
+  const { socket } = response;
+  // What the socket read: called after Node's parser, which has copied the body out of it.
+  socket.on('data', release);
   const broken = (): Error =>
     new Error(silent ? `it was silent for ${patience / 1000} s` : 'it broke the connection', {
       cause: response.errored,
@@ -27,6 +30,7 @@ export async function* responseBytes(response: IncomingMessage, patience: number
     }
   } finally {
     clearTimeout(timer);
+    socket.off('data', release);
     response.destroy();
   }
 }
