@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { run, Worker } from '../children.js';
+import { run, timedRun, Worker } from '../children.js';
 import { eachRound, Figures } from '../figures.js';
 import { ImageApi } from '../image-api.js';
 import { measure } from '../measure.js';
@@ -9,6 +9,7 @@ import { MIB, patternDigests, writePattern } from '../pattern.js';
 import type { Bench, Section, Verdict } from '../section.js';
 import type { Target } from '../target.js';
 import type { TransferJob, TransferResult } from '../workers/transfer.js';
+import { measureDigests, OPENSSL } from '../yardsticks/openssl.js';
 import { type Digests, service } from './data-peers.js';
 
 const BYTES = { smoke: 64 * MIB, full: 2048 * MIB };
@@ -75,7 +76,7 @@ export const imports: Section = {
           digits: 2,
           target: { atLeast: 0.8 },
         })),
-        ...(bench.targets[0]!.own ? [conversionVerdict(session, first)] : []),
+        ...(bench.targets[0]!.own ? conversionVerdicts(session, first) : []),
       ],
       notes: [],
     };
@@ -122,9 +123,11 @@ async function measureConversion(session: Session, target: Target): Promise<void
   const raw = `${qcow2}.raw`;
   await run('sync', ['-f', bench.directory]);
   const begin = performance.now();
-  await run('qemu-img', ['convert', '-f', 'qcow2', '-O', 'raw', qcow2, raw]);
+  const { cpu } = await timedRun('qemu-img', ['convert', '-f', 'qcow2', '-O', 'raw', qcow2, raw]);
   await run('sync', [raw]);
-  figures.add(QEMU, TOOL, { megabytesPerSecond: bytes / 1e6 / ((performance.now() - begin) / 1000) });
+  const megabytesPerSecond = bytes / 1e6 / ((performance.now() - begin) / 1000);
+  figures.add(QEMU, TOOL, { megabytesPerSecond, cpuPerGb: cpu / (bytes / 1e9) });
+  await measureDigests(figures, raw, bytes);
   await rm(raw);
 
   const api = new ImageApi(target);
@@ -140,13 +143,31 @@ async function measureConversion(session: Session, target: Target): Promise<void
   await peer.remove([path]);
 }
 
-function conversionVerdict({ figures }: Session, name: string): Verdict {
-  const rates = [
-    figures.values(CONVERSION, name, 'megabytesPerSecond'),
-    figures.values(QEMU, TOOL, 'megabytesPerSecond'),
+/**
+ * A conversion beside `qemu-img` alone, which hashes nothing, and beside what the CPU allows: cores ÷ the sum of the CPU
+ * seconds that `qemu-img` and the digests of its output need alone.
+ */
+function conversionVerdicts({ bench, figures }: Session, name: string): Verdict[] {
+  const ours = figures.values(CONVERSION, name, 'megabytesPerSecond');
+  const tool = figures.values(QEMU, TOOL, 'megabytesPerSecond');
+  const digests = ['md5', 'sha512'].map((algorithm) => figures.values(algorithm, OPENSSL, 'cpuPerGb'));
+  const bound = eachRound(
+    [figures.values(QEMU, TOOL, 'cpuPerGb'), ...digests],
+    (...seconds) => (bench.cores * 1000) / seconds.reduce((total, value) => total + value, 0),
+  );
+  const add = (text: string, values: number[], target?: Verdict['target']) => ({
+    text: `${CONVERSION}: ${text}`,
+    values,
+    digits: 2,
+    ...(target && { target }),
+  });
+  const divide = (over: number[], under: number[]) => eachRound([over, under], (a, b) => a / b);
+  return [
+    add(`MB/s ÷ ${QEMU}`, divide(ours, tool), { atLeast: 0.7 }),
+    add('MB/s that the CPU allows', bound),
+    add(`that bound ÷ ${QEMU}`, divide(bound, tool)),
+    add('MB/s ÷ that bound', divide(ours, bound)),
   ];
-  const values = eachRound([rates[0]!, rates[1]!], (ours, tool) => ours / tool);
-  return { text: `${CONVERSION}: MB/s ÷ ${QEMU}`, values, digits: 2, target: { atLeast: 0.7 } };
 }
 
 /** A qcow2 whose disk has `bytes` of the pattern. */

@@ -1,4 +1,4 @@
-import { run } from '../children.js';
+import { timedRun } from '../children.js';
 import type { Figures } from '../figures.js';
 import type { Digests } from '../sections/data-peers.js';
 
@@ -19,9 +19,6 @@ async function opensslDigest(
   algorithm: 'md5' | 'sha512',
   path: string,
 ): Promise<{ cpu: number; seconds: number; digest: string }> {
-  // Only a shell tells a child's own CPU time to the millisecond.
-  const script = 'TIMEFORMAT=\'%R %U %S\'; time openssl dgst -r -"$0" "$1"';
-  const { stdout, stderr } = await run('bash', ['-c', script, algorithm, path]);
-  const [seconds, user, system] = stderr.trim().split(' ').map(Number);
-  return { cpu: user! + system!, seconds: seconds!, digest: stdout.split(' ')[0]! };
+  const { stdout, seconds, cpu } = await timedRun('openssl', ['dgst', '-r', `-${algorithm}`, path]);
+  return { cpu, seconds, digest: stdout.split(' ')[0]! };
 }
