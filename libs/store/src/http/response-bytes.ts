@@ -14,9 +14,7 @@ export async function* responseBytes(response: IncomingMessage, patience: number
     silent = true;
     response.destroy();
   }, patience);
-  const { socket } = response;
-  // What the socket read: called after Node's parser, which has copied the body out of it.
-  socket.on('data', release);
+  const letGo = releasingReads(response);
   const broken = (): Error =>
     new Error(silent ? `it was silent for ${patience / 1000} s` : 'it broke the connection', {
       cause: response.errored,
@@ -30,7 +28,23 @@ export async function* responseBytes(response: IncomingMessage, patience: number
     }
   } finally {
     clearTimeout(timer);
-    socket.off('data', release);
+    letGo();
     response.destroy();
   }
+}
+
+/**
+ * Gives back the memory of what the socket reads of a response, which Node's parser has copied the body out of by then.
+ * Not of what comes later on the same connection: the parser of the next response would find nothing there.
+ */
+function releasingReads(response: IncomingMessage): () => void {
+  if (response.complete) return () => undefined;
+  const { socket } = response;
+  const stop = (): void => void socket.off('data', onRead);
+  const onRead = (read: Uint8Array): void => {
+    release(read);
+    if (response.complete) stop();
+  };
+  socket.on('data', onRead);
+  return stop;
 }
