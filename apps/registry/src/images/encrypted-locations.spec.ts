@@ -110,10 +110,13 @@ describe.each(databaseKinds)('with metadata_encryption_key, on $name', (kind) =>
     const [claimed] = await tasks.claim({ host: null, limit: 10 });
     expect(claimed).toMatchObject({ imageId: id, source: { location: second } });
     const { token } = claimed!.lease;
-    await tasks.written(token, 'ceph', { ...stored(id), location: second });
+    // Only URLs of locations are, not what happens to have such a name.
+    const properties = { location: 'rack 7' };
+    await tasks.written(token, 'ceph', { ...stored(id), location: second, properties });
     expect(await columns(task)).not.toContain(second.url);
+    expect(await columns(task)).toContain('rack 7');
     await tasks.finish(task, token);
-    expect((await images.show(alice, id)).locations).toEqual([second]);
+    expect(await images.show(alice, id)).toMatchObject({ locations: [second], properties });
     const before = await begin(registry.tasks());
     expect(await columns(before.task)).toContain(second.url);
     expect(await tasks.claim({ host: null, limit: 10 })).toMatchObject([{ source: { location: second } }]);

@@ -1,4 +1,12 @@
-import type { ImageLocation, ImportedData, ImportRequest, ImportTarget, TaskMethod, TaskType } from '@glance/domain';
+import type {
+  ImageLocation,
+  ImportedData,
+  ImportRequest,
+  ImportTarget,
+  JsonObject,
+  TaskMethod,
+  TaskType,
+} from '@glance/domain';
 import type { Database } from '../database/database.js';
 import type { LocationCipher } from '../database/location-cipher.js';
 import type { Statements } from '../database/session.js';
@@ -45,23 +53,34 @@ export interface ImportRow extends Stored {
 const columns = 'task_id, image_id, owner, token, expires_at, attempts, host, duty, reason, context, work, targets';
 
 function toRow(row: Stored & { work: string; targets: string }, cipher: LocationCipher): ImportRow {
-  const opened = withUrls((url) => cipher.open(url));
-  const work = JSON.parse(row.work, opened) as ImportWork;
-  return { ...row, work, targets: JSON.parse(row.targets, opened) as TargetState[] };
+  const work = JSON.parse(row.work) as ImportWork;
+  const targets = JSON.parse(row.targets) as TargetState[];
+  const opened = (url: string): string => cipher.open(url);
+  return { ...row, work: withUrl(work, opened), targets: withUrls(targets, opened) };
 }
 
-/** What `work` or `targets` is to have: in it, the URLs of locations are as `image_locations` has them. */
-export function toColumn(value: ImportWork | readonly TargetState[], cipher: LocationCipher): string {
-  return JSON.stringify(
-    value,
-    withUrls((url) => cipher.seal(url)),
-  );
+/** What `work` is to have: the URL of a location that is added is as `image_locations` has it. */
+export function toWorkColumn(work: ImportWork, cipher: LocationCipher): string {
+  return JSON.stringify(withUrl(work, (url) => cipher.seal(url)));
 }
 
-/** For JSON on its way in or out: the URL of each `location` becomes what `changed` makes of it. */
-function withUrls(changed: (url: string) => string) {
-  return (key: string, value: unknown): unknown =>
-    key === 'location' ? { ...(value as ImageLocation), url: changed((value as ImageLocation).url) } : value;
+/** What `targets` is to have: the URLs of what is written are as `image_locations` has them. */
+export function toTargetsColumn(targets: readonly TargetState[], cipher: LocationCipher): string {
+  return JSON.stringify(withUrls(targets, (url) => cipher.seal(url)));
+}
+
+function withUrl(work: ImportWork, changed: (url: string) => string): ImportWork {
+  if (work.method !== 'add-location') return work;
+  const { location, ...source } = work.source as JsonObject & { readonly location: ImageLocation };
+  return { ...work, source: { ...source, location: { ...location, url: changed(location.url) } } };
+}
+
+function withUrls(targets: readonly TargetState[], changed: (url: string) => string): TargetState[] {
+  return targets.map((target) => {
+    if (!target.data) return target;
+    const { location } = target.data;
+    return { ...target, data: { ...target.data, location: { ...location, url: changed(location.url) } } };
+  });
 }
 
 /** The rows for which `condition` holds. */
@@ -99,7 +118,7 @@ export function mine(row: ImportRow | undefined, duty: ImportRow['duty']): Impor
 }
 
 export async function saveTargets(tx: Statements, id: string, targets: readonly TargetState[]): Promise<void> {
-  await tx.run('UPDATE import_tasks SET targets = ? WHERE task_id = ?', [toColumn(targets, tx.cipher), id]);
+  await tx.run('UPDATE import_tasks SET targets = ? WHERE task_id = ?', [toTargetsColumn(targets, tx.cipher), id]);
 }
 
 /** Whatever is imported into the image is given up, and what is staged for it not needed any more. */

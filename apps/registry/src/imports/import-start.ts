@@ -17,7 +17,7 @@ import type { Outbox } from '../notifications/outbox.js';
 import type { Allowance } from '../quotas/project-quotas.js';
 import { assertUnlocked } from './import-lock.js';
 import { importLock, saveMarked, stageHost, withProgress, without } from './import-marks.js';
-import { type ImportWork, type TargetState, toColumn } from './import-rows.js';
+import { type ImportWork, type TargetState, toTargetsColumn, toWorkColumn } from './import-rows.js';
 import type { StagingRows } from './staging.js';
 import { buryExpiredTasks, findTask, insertTask, newTask } from './task-rows.js';
 
@@ -110,7 +110,7 @@ export class ImportStart {
     const context = this.outbox.contextOf(caller);
     const row = { task_id: id, image_id: image.id, owner: task.owner, token: '', expires_at: 0, created_at: +now };
     const plan = { attempts: 0, host, duty: 'run', reason: null, context, reserved };
-    const json = { work: toColumn(work, tx.cipher), targets: toColumn(targets, tx.cipher) };
+    const json = { work: toWorkColumn(work, tx.cipher), targets: toTargetsColumn(targets, tx.cipher) };
     await insert(tx, 'import_tasks', [{ ...row, ...plan, ...json }]);
     await this.#mark(tx, image, { id, targets, work, context });
     const created = await findTask(tx, id);
