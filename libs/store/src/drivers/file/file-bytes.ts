@@ -32,6 +32,7 @@ export async function* fileBytes(fs: FileSystem, path: string, { start, end, chu
   }
 
   let pending: Promise<Uint8Array> | undefined = fill(loan.buffers[0]!);
+  let consumed = false;
   try {
     for (let turn = 1; pending; turn++) {
       const chunk: Uint8Array = await pending;
@@ -41,9 +42,10 @@ export async function* fileBytes(fs: FileSystem, path: string, { start, end, chu
       pending?.catch(() => undefined);
       yield chunk;
     }
+    consumed = true;
   } finally {
     await pending?.catch(() => undefined);
     // Whoever ends before the end may have failed while the system still reads what he was given.
-    loan.giveBack(position >= end && !signal.aborted);
+    loan.giveBack(consumed && !signal.aborted);
   }
 }
