@@ -1,4 +1,8 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { run } from './children.js';
 import type { Run } from './figures.js';
+import { writePattern } from './pattern.js';
 import { cpuSeconds, peakMemory, resetPeakMemory } from './process-tree.js';
 import type { Target } from './target.js';
 
@@ -15,6 +19,18 @@ export async function measure<T>(
   const before = cpuSeconds(busy);
   const result = await work();
   return { result, cpu: cpuSeconds(busy) - before, memory: peakMemory(pids) / 2 ** 20 };
+}
+
+/**
+ * Comes before work that writes `bytes` to the disk of `directory`: the system has that much memory at hand, and nothing
+ * that others have written is waited for by whoever syncs. Where free memory goes back to the host of a virtual machine,
+ * whoever uses it first pays for getting it again (0.3 to 1 CPU s/GB), which is not part of the work.
+ */
+export async function calmDisk(directory: string, bytes: number): Promise<void> {
+  const file = join(directory, 'calm');
+  if (bytes > 0) await writePattern(file, bytes);
+  await rm(file, { force: true });
+  await run('sync', ['-f', directory]);
 }
 
 /** Adds the event loop's longest delay since `begin` to a run, for a target that shows it. */

@@ -5,6 +5,7 @@ import { startMariadb } from '../../services/mariadb.js';
 import { type Ceph, startCeph } from '../../services/ceph.js';
 import { Worker, run } from '../children.js';
 import { Figures, type Run } from '../figures.js';
+import { calmDisk } from '../measure.js';
 import { MIB, patternDigests, writePattern } from '../pattern.js';
 import type { Bench, Section, Verdict } from '../section.js';
 import { startOurs } from '../target.js';
@@ -82,6 +83,7 @@ async function measureWays(session: Session, suffix: string, conf: string, bytes
   for (let round = 1; round <= bench.rounds; round++) {
     for (const way of ways) {
       bench.progress(`ceph: round ${round} of ${bench.rounds}: ${way.name}${suffix}`);
+      await calmDisk(directory, bytes);
       figures.add(`upload${suffix}`, way.name, await way.upload());
       figures.add(`download${suffix}`, way.name, await way.download());
       await way.remove();

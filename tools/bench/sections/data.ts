@@ -1,9 +1,8 @@
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Worker, run, temporaryDirectory } from '../children.js';
+import { Worker, temporaryDirectory } from '../children.js';
 import { Figures, type Run } from '../figures.js';
 import { expect } from '../image-api.js';
-import { measure, withLoopDelay } from '../measure.js';
+import { calmDisk, measure, withLoopDelay } from '../measure.js';
 import { MIB, patternDigests, writePattern } from '../pattern.js';
 import type { Bench, Column, Section } from '../section.js';
 import type { TransferJob, TransferResult } from '../workers/transfer.js';
@@ -115,9 +114,7 @@ async function timed(session: Session, peer: Peer, paths: readonly string[], wor
   const { host, port, headers, pids, target } = peer;
   const { direction, chunked } = work;
   const job = { host, port, headers, paths, bytes, direction, chunked, digest: false };
-  if (direction === 'upload') await warmMemory(join(session.directory, 'warm'), bytes * paths.length);
-  // What others have written must not be waited for by whoever syncs next.
-  await run('sync', ['-f', bench.directory]);
+  await calmDisk(bench.directory, direction === 'upload' ? bytes * paths.length : 0);
   const gigabytes = (bytes * paths.length) / 1e9;
   const transfer = async () => {
     const { result, cpu, memory } = await measure(peer, () => client.call(job));
@@ -128,15 +125,6 @@ async function timed(session: Session, peer: Peer, paths: readonly string[], wor
     };
   };
   return target ? withLoopDelay(target, transfer) : transfer();
-}
-
-/**
- * Has the system use as much memory for a file as an upload will: where free memory goes back to the host of a virtual
- * machine, whoever uses it first pays for getting it again (0.3 to 0.6 CPU s/GB), and that is not part of the work.
- */
-async function warmMemory(file: string, bytes: number): Promise<void> {
-  await writePattern(file, bytes);
-  await rm(file);
 }
 
 async function finish(peer: Peer, paths: readonly string[]): Promise<void> {

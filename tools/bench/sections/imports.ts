@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { run, timedRun, Worker } from '../children.js';
 import { eachRound, Figures } from '../figures.js';
 import { ImageApi } from '../image-api.js';
-import { measure } from '../measure.js';
+import { calmDisk, measure } from '../measure.js';
 import { MIB, patternDigests, writePattern } from '../pattern.js';
 import type { Bench, Section, Verdict } from '../section.js';
 import type { Target } from '../target.js';
@@ -121,7 +121,7 @@ async function measureWeb(session: Session, target: Target): Promise<void> {
 async function measureConversion(session: Session, target: Target): Promise<void> {
   const { bench, qcow2, figures, bytes, digests } = session;
   const raw = `${qcow2}.raw`;
-  await run('sync', ['-f', bench.directory]);
+  await calmDisk(bench.directory, bytes);
   const begin = performance.now();
   const { cpu } = await timedRun('qemu-img', ['convert', '-f', 'qcow2', '-O', 'raw', qcow2, raw]);
   await run('sync', [raw]);
@@ -198,8 +198,7 @@ async function timed(
   work: string,
   job: () => Promise<void>,
 ): Promise<void> {
-  // What others have written must not be waited for by whoever syncs next.
-  await run('sync', ['-f', bench.directory]);
+  await calmDisk(bench.directory, bytes);
   const begin = performance.now();
   const { cpu, memory } = await measure(target, job);
   const seconds = (performance.now() - begin) / 1000;

@@ -5,6 +5,7 @@ import { startRadosgw } from '../../services/radosgw.js';
 import { startSwift } from '../../services/swift.js';
 import { run, temporaryDirectory, Worker } from '../children.js';
 import { Figures, type Run } from '../figures.js';
+import { calmDisk } from '../measure.js';
 import { MIB, patternDigests, writePattern } from '../pattern.js';
 import { cpuSeconds } from '../process-tree.js';
 import type { Bench, Section, SectionResult, Verdict } from '../section.js';
@@ -153,6 +154,7 @@ async function takeTurns(
   for (let round = 1; round <= bench.rounds; round++) {
     for (const way of ways) {
       bench.progress(`objects: round ${round} of ${bench.rounds}: ${work.upload}, ${way.name}`);
+      await calmDisk(bench.directory, bytes);
       figures.add(work.upload, way.name, await whole(() => way.upload()));
       figures.add(work.download, way.name, await whole(() => way.download()));
       await way.remove();
