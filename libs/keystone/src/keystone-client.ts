@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
 import { ServiceError } from '@glance/domain';
+import { beginSpan, traceHeaders } from '@glance/tracing';
 import type { KeystoneAccount } from './keystone-account.js';
 
 /** What Keystone says of a token: the `token` of its reply (Identity API v3, "Validate and show information for token"). */
@@ -57,6 +58,14 @@ export interface Login {
   readonly token?: TokenFacts & { readonly catalog?: readonly CatalogueEntry[] };
 }
 
+interface KeystoneRequest {
+  readonly method: 'GET' | 'POST';
+  /** From `/v3` on, with its query. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
 interface Reply {
   readonly status: number;
   readonly headers: http.IncomingHttpHeaders;
@@ -99,7 +108,7 @@ export class KeystoneClient {
   async get<T>(path: string, headers: Record<string, string> = {}): Promise<T | undefined> {
     for (const again of [true, false]) {
       const own = this.token();
-      const reply = await this.request('GET', path, { ...headers, 'x-auth-token': await own });
+      const reply = await this.request({ method: 'GET', path, headers: { ...headers, 'x-auth-token': await own } });
       if (reply.status === 200) return JSON.parse(reply.body) as T;
       if (reply.status === 404) return undefined;
       // Our own token ran out: log in once more.
@@ -111,7 +120,8 @@ export class KeystoneClient {
 
   /** The catalogue of whoever `token` belongs to. `Unauthenticated` if it is not accepted any more. */
   async catalogueOf(token: string): Promise<readonly CatalogueEntry[]> {
-    const reply = await this.request('GET', '/v3/auth/catalog', { 'x-auth-token': token });
+    const headers = { 'x-auth-token': token };
+    const reply = await this.request({ method: 'GET', path: '/v3/auth/catalog', headers });
     if (reply.status === 200) return (JSON.parse(reply.body) as { catalog: CatalogueEntry[] }).catalog;
     if (reply.status !== 401)
       throw down(new Error(`Keystone answered ${reply.status} to a request for the catalogue.`));
@@ -151,7 +161,9 @@ export class KeystoneClient {
   }
 
   private authenticate(): Promise<Reply> {
-    return this.request('POST', '/v3/auth/tokens', {}, JSON.stringify({ auth: this.credentials() }));
+    const body = JSON.stringify({ auth: this.credentials() });
+    const headers = { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(body)) };
+    return this.request({ method: 'POST', path: '/v3/auth/tokens', headers, body });
   }
 
   private credentials(): object {
@@ -174,10 +186,10 @@ export class KeystoneClient {
     return { identity, scope: { project } };
   }
 
-  private async request(method: string, path: string, headers: Record<string, string>, body?: string): Promise<Reply> {
+  private async request(request: KeystoneRequest): Promise<Reply> {
     for (let attempt = 0; ; attempt++) {
       try {
-        const reply = await this.once(method, path, headers, body);
+        const reply = await this.traced(request, attempt);
         if (reply.status < 500) return reply;
         if (attempt >= this.settings.httpRequestMaxRetries) throw new Error(`Keystone answered ${reply.status}.`);
       } catch (error) {
@@ -186,14 +198,37 @@ export class KeystoneClient {
     }
   }
 
-  private once(method: string, path: string, headers: Record<string, string>, body?: string): Promise<Reply> {
-    const { promise, resolve, reject } = Promise.withResolvers<Reply>();
+  /** Sends it as a step of the current trace (OpenTelemetry, "Semantic conventions for HTTP spans"). */
+  private async traced(request: KeystoneRequest, attempt: number): Promise<Reply> {
+    const { method, path } = request;
     const url = new URL(this.base + path);
-    const send = url.protocol === 'https:' ? https.request : http.request;
+    const attributes = {
+      'http.request.method': method,
+      'server.address': url.hostname,
+      'server.port': Number(url.port) || (url.protocol === 'https:' ? 443 : 80),
+      // A query has ids of projects.
+      'url.full': url.origin + url.pathname,
+      ...(attempt > 0 && { 'http.request.resend_count': attempt }),
+    };
+    const span = beginSpan({ name: `${method} ${path.split('?')[0]!}`, kind: 'client', attributes });
+    try {
+      const reply = await span.within(() => this.send(url, request));
+      const { status } = reply;
+      span.end({ error: status >= 400 ? String(status) : '', attributes: { 'http.response.status_code': status } });
+      return reply;
+    } catch (error) {
+      const { code, name } = error as NodeJS.ErrnoException;
+      span.end({ error: code ?? name });
+      throw error;
+    }
+  }
+
+  private send(url: URL, { method, headers, body }: KeystoneRequest): Promise<Reply> {
+    const { promise, resolve, reject } = Promise.withResolvers<Reply>();
+    const { request: ask } = url.protocol === 'https:' ? https : http;
     const signal = AbortSignal.timeout(this.settings.httpConnectTimeout * 1000);
-    const json =
-      body === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
-    const request = send(url, { method, headers: { ...headers, ...json }, agent: this.agent, signal }, (response) => {
+    const options = { method, headers: { ...headers, ...traceHeaders() }, agent: this.agent, signal };
+    const request = ask(url, options, (response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
       response.on('error', reject);
