@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+import { connect, type OnReadOpts, type Socket } from 'node:net';
 import type { Bytes } from '@glance/store';
 
 // https://github.com/NetworkBlockDevice/nbd/blob/master/doc/proto.md: fixed newstyle, structured replies.
@@ -12,6 +12,8 @@ const reply = { ack: 1, info: 3 } as const;
 const chunkType = { data: 1, hole: 2 } as const;
 const failureBit = 0x8000;
 const lastChunk = 1;
+/** Bytes that an error may come with. */
+const mostDetails = 64 * 1024;
 
 const readSize = 2 * 1024 * 1024;
 const readsInFlight = 4;
@@ -28,7 +30,10 @@ export class NbdExport {
   readonly #socket: Socket;
   readonly #input: Input;
   readonly #reading = new Map<bigint, Reading>();
+  readonly #head = Buffer.allocUnsafe(20);
+  readonly #place = Buffer.allocUnsafe(12);
   #nextHandle = 0n;
+  #failure: Error | undefined;
 
   private constructor(
     socket: Socket,
@@ -41,11 +46,17 @@ export class NbdExport {
   }
 
   static async connect(path: string): Promise<NbdExport> {
-    const socket = connect(path);
-    await once(socket, 'connect');
-    const input = new Input(socket);
+    const input = new Input();
+    const socket = connect({ path, onread: input.onread });
+    const closed = once(socket, 'close').then(() => {
+      throw new Error('The NBD server closed the connection.');
+    });
+    closed.catch(() => undefined);
     try {
-      return new NbdExport(socket, input, await negotiate(socket, input));
+      await once(socket, 'connect');
+      const disk = new NbdExport(socket, input, await Promise.race([negotiate(socket, input), closed]));
+      closed.catch((error: unknown) => disk.#fail(error as Error));
+      return disk;
     } catch (error) {
       socket.destroy();
       throw error;
@@ -64,13 +75,12 @@ export class NbdExport {
         next += length;
       }
     };
-    const replies = this.#receive();
-    replies.catch(() => undefined);
     try {
+      this.#receive();
       fill();
       while (ahead.length > 0) {
         const reading = ahead.shift()!;
-        await Promise.race([reading.done.promise, replies]);
+        await reading.done.promise;
         yield reading.buffer.subarray(0, reading.length);
         buffers.push(reading.buffer);
         fill();
@@ -87,6 +97,12 @@ export class NbdExport {
   #request(buffer: Buffer, offset: number, length: number): Reading {
     const handle = this.#nextHandle++;
     const reading = { buffer, offset, length, done: Promise.withResolvers<void>() };
+    // Whether it failed is asked when its turn comes.
+    reading.done.promise.catch(() => undefined);
+    if (this.#failure) {
+      reading.done.reject(this.#failure);
+      return reading;
+    }
     this.#reading.set(handle, reading);
     const request = Buffer.alloc(28);
     request.writeUInt32BE(requestMagic, 0);
@@ -97,35 +113,70 @@ export class NbdExport {
     return reading;
   }
 
-  /** Until the connection ends, which is an error as long as somebody waits for data. */
-  async #receive(): Promise<never> {
-    for (;;) {
-      const head = await this.#input.take(20);
+  #fail(error: Error): void {
+    this.#failure ??= error;
+    for (const { done } of this.#reading.values()) done.reject(this.#failure);
+    this.#reading.clear();
+    this.close();
+  }
+
+  #expect(target: Buffer, then: (bytes: Buffer) => void): void {
+    this.#input.expect(target, (bytes) => {
+      try {
+        then(bytes);
+      } catch (error) {
+        this.#fail(error as Error);
+      }
+    });
+  }
+
+  /** One chunk of a reply, and then the next. */
+  #receive(): void {
+    this.#expect(this.#head, (head) => {
       if (head.readUInt32BE(0) !== chunkMagic) throw new Error('The NBD server sent what is no reply.');
       const [flags, type] = [head.readUInt16BE(4), head.readUInt16BE(6)];
       const [handle, length] = [head.readBigUInt64BE(8), head.readUInt32BE(16)];
       const reading = this.#reading.get(handle);
       if (!reading) throw new Error('The NBD server answered what was not asked.');
-      if ((type & failureBit) !== 0) {
-        const details = await this.#input.take(length);
-        throw new Error(`The NBD server could not read: errno ${details.readUInt32BE(0)}.`);
-      }
-      if (type === chunkType.data || type === chunkType.hole) await this.#place(reading, type, length);
-      else if (length > 0) await this.#input.take(length);
-      if ((flags & lastChunk) === 0) continue;
-      this.#reading.delete(handle);
-      reading.done.resolve();
-    }
+      const end = (): void => {
+        if ((flags & lastChunk) !== 0) {
+          this.#reading.delete(handle);
+          reading.done.resolve();
+        }
+        this.#receive();
+      };
+      if (type === chunkType.data) this.#data(reading, length - 8, end);
+      else if (type === chunkType.hole) this.#hole(reading, end);
+      else this.#others(type, length, end);
+    });
   }
 
-  async #place({ buffer, offset, length: wanted }: Reading, type: number, length: number): Promise<void> {
-    const where = Number((await this.#input.take(8)).readBigUInt64BE(0)) - offset;
-    const size = type === chunkType.data ? length - 8 : (await this.#input.take(4)).readUInt32BE(0);
-    if (where < 0 || where + size > wanted) throw new Error('The NBD server sent more than was asked for.');
-    const target = buffer.subarray(where, where + size);
-    if (type === chunkType.data) await this.#input.into(target);
-    else target.fill(0);
+  #data(reading: Reading, size: number, end: () => void): void {
+    this.#expect(this.#place.subarray(0, 8), (place) => this.#expect(within(reading, place, size), end));
   }
+
+  #hole(reading: Reading, end: () => void): void {
+    this.#expect(this.#place, (place) => {
+      within(reading, place, place.readUInt32BE(8)).fill(0);
+      end();
+    });
+  }
+
+  #others(type: number, length: number, end: () => void): void {
+    if (length > mostDetails) throw new Error('The NBD server sent more than was asked for.');
+    this.#expect(Buffer.allocUnsafe(length), (details) => {
+      if ((type & failureBit) !== 0)
+        throw new Error(`The NBD server could not read: errno ${details.readUInt32BE(0)}.`);
+      end();
+    });
+  }
+}
+
+/** The part of what was asked for that a chunk has. */
+function within({ buffer, offset, length }: Reading, place: Buffer, size: number): Buffer {
+  const where = Number(place.readBigUInt64BE(0)) - offset;
+  if (where >= 0 && size >= 0 && where + size <= length) return buffer.subarray(where, where + size);
+  throw new Error('The NBD server sent more than was asked for.');
 }
 
 async function negotiate(socket: Socket, input: Input): Promise<number> {
@@ -158,46 +209,53 @@ async function answer(input: Input): Promise<{ type: number; data: Buffer }> {
   const head = await input.take(20);
   if (head.readBigUInt64BE(0) !== replyMagic) throw new Error('This is no NBD server.');
   const type = head.readUInt32BE(12);
-  const data = Buffer.from(await input.take(head.readUInt32BE(16)));
+  const data = await input.take(head.readUInt32BE(16));
   if (type >= 0x80000000) throw new Error(`The NBD server refused: ${data.toString()}`);
   return { type, data };
 }
 
-/** What a socket has received, taken by the byte. */
+/** What a socket receives, read by the system to where whoever expects it wants it. */
 class Input {
-  readonly #chunks: AsyncIterator<Buffer>;
-  #rest: Buffer = Buffer.alloc(0);
+  #target: Buffer | undefined;
+  #filled = 0;
+  #then: ((bytes: Buffer) => void) | undefined;
+  /** What came while nobody expected anything. */
+  #early = Buffer.alloc(0);
+  readonly #spare = Buffer.allocUnsafeSlow(4096);
 
-  constructor(socket: Socket) {
-    this.#chunks = socket[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+  readonly onread: OnReadOpts = {
+    // Of the next read: what is expected after it was asked for gets the data from the spare one.
+    buffer: () => this.#target?.subarray(this.#filled) ?? this.#spare,
+    callback: (length, buffer) => {
+      if (buffer === this.#spare) {
+        this.#early = Buffer.concat([this.#early, this.#spare.subarray(0, length)]);
+        if (this.#target) this.#useEarly(this.#target);
+      } else this.#took(length);
+      return true;
+    },
+  };
+
+  /** Fills `target`, and hands it to `then`; one at a time. */
+  expect(target: Buffer, then: (bytes: Buffer) => void): void {
+    [this.#target, this.#filled, this.#then] = [target, 0, then];
+    this.#useEarly(target);
   }
 
-  /** Exactly `length` bytes. */
-  async take(length: number): Promise<Buffer> {
-    if (this.#rest.length >= length) return this.#cut(length);
-    const target = Buffer.allocUnsafe(length);
-    await this.into(target);
-    return target;
+  take(length: number): Promise<Buffer> {
+    return new Promise((resolve) => this.expect(Buffer.allocUnsafe(length), resolve));
   }
 
-  async into(target: Buffer): Promise<void> {
-    for (let filled = 0; filled < target.length;) {
-      if (this.#rest.length === 0) this.#rest = await this.#next();
-      const piece = this.#cut(Math.min(this.#rest.length, target.length - filled));
-      piece.copy(target, filled);
-      filled += piece.length;
-    }
+  #useEarly(target: Buffer): void {
+    const length = this.#early.copy(target, this.#filled);
+    this.#early = this.#early.subarray(length);
+    this.#took(length);
   }
 
-  #cut(length: number): Buffer {
-    const piece = this.#rest.subarray(0, length);
-    this.#rest = this.#rest.subarray(length);
-    return piece;
-  }
-
-  async #next(): Promise<Buffer> {
-    const step = await this.#chunks.next();
-    if (step.done === true) throw new Error('The NBD server closed the connection.');
-    return step.value;
+  #took(length: number): void {
+    this.#filled += length;
+    const [target, then] = [this.#target!, this.#then!];
+    if (this.#filled < target.length) return;
+    this.#target = undefined;
+    then(target);
   }
 }
