@@ -1,6 +1,6 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { type CommandResult, run } from './command.js';
 import { root, target } from './service.js';
@@ -25,6 +25,16 @@ describe.runIf(target === 'ours')('an operator is told by', () => {
     'stores = cloud',
     'default_store = cloud',
   ]);
+
+  it('every program, its version, wherever it is called from: by a link, by PATH, by a relative path', async () => {
+    const programs = readdirSync(join(root, 'bin'));
+    for (const program of programs) symlinkSync(join(root, 'bin', program), join(directory, program));
+    const links = programs.map((program) => join(directory, program));
+    const commands = [...links, 'glance-api', './glance-api', relative(directory, join(root, 'bin/glance-api'))];
+    const env = { ...process.env, PATH: `${directory}:${process.env['PATH']!}` };
+    const versions = commands.map((command) => run(command, ['--version'], { cwd: directory, env }));
+    for (const { stdout } of await Promise.all(versions)) expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
 
   it('config check, what is wrong', async () => {
     expect(await told('glance', ['config', 'check'], good)).toMatchObject({
