@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo } from 'node:net';
-import { isServiceError } from '@glance/domain';
+import { isServiceError, silentLogger } from '@glance/domain';
 import { examineKeystone } from '@glance/keystone';
 import type { FastifyRequest } from 'fastify';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -29,6 +29,7 @@ describe('identity by a real Keystone', () => {
     const one = new KeystoneIdentity(
       { ...settings, authUrl: keystone.url, password: keystone.password, ...changes },
       anonymous,
+      silentLogger,
     );
     made.push(one);
     return one;
@@ -163,7 +164,7 @@ describe('identity by a Keystone that misbehaves', () => {
 
   const identityAt = (changes: Partial<KeystoneSettings> = {}): KeystoneIdentity => {
     const authUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v3/`;
-    return new KeystoneIdentity({ ...settings, authUrl, password: 'secret', ...changes }, false);
+    return new KeystoneIdentity({ ...settings, authUrl, password: 'secret', ...changes }, false, silentLogger);
   };
 
   it('logs in anew when its own token ran out, and asks once for a token that many send at once', async () => {

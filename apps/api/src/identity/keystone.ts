@@ -1,4 +1,4 @@
-import { anonymousCaller, type Caller, type Logger, ServiceError, silentLogger } from '@glance/domain';
+import { anonymousCaller, type Caller, type Logger, ServiceError } from '@glance/domain';
 import { KeystoneClient, type TokenFacts } from '@glance/keystone';
 import type { FastifyRequest } from 'fastify';
 import { allowedBy } from './access-rules.js';
@@ -24,7 +24,7 @@ export class KeystoneIdentity implements Identity {
   constructor(
     private readonly settings: KeystoneSettings,
     private readonly allowAnonymous: boolean,
-    logger: Logger = silentLogger,
+    logger: Logger,
   ) {
     this.client = new KeystoneClient({ ...settings, group: '[keystone_authtoken]' });
     this.challenge = `Keystone uri="${settings.wwwAuthenticateUri ?? settings.authUrl ?? ''}"`;

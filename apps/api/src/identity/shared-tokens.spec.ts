@@ -59,7 +59,7 @@ const changed = (changes: Partial<KeystoneSettings>): KeystoneSettings => ({
 });
 /** What another process of the service would have. */
 const process = (changes: Partial<KeystoneSettings> = {}): KeystoneIdentity =>
-  closing(new KeystoneIdentity(changed(changes), false));
+  closing(new KeystoneIdentity(changed(changes), false, silentLogger));
 const shared = (changes: Partial<KeystoneSettings> = {}, logger = silentLogger): SharedTokens =>
   closing(new SharedTokens(changed(changes), logger));
 const user = async (identity: KeystoneIdentity, token: string): Promise<string | null> =>
