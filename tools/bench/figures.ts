@@ -30,13 +30,38 @@ export class Figures {
 
   /** One value per round, empty if that did not run. */
   values(work: string, who: string, quantity: string): number[] {
-    const runs = this.#rows.find((row) => row.work === work && row.who === who)?.runs ?? [];
-    return runs.map((run) => run[quantity]).filter((value) => value !== undefined);
+    return this.allValues(who, quantity, (name) => name === work);
+  }
+
+  /** The same of all pieces of work whose name is one that is `wanted`. */
+  allValues(who: string, quantity: string, wanted: (work: string) => boolean = () => true): number[] {
+    return this.#rows
+      .filter((row) => row.who === who && wanted(row.work))
+      .flatMap(({ runs }) => runs.map((run) => run[quantity]))
+      .filter((value) => value !== undefined);
   }
 }
 
-/** Combines values of the same round, so that what slowed a whole round down cancels out. */
-export function eachRound(series: readonly (readonly number[])[], combine: (...values: number[]) => number): number[] {
+type Rounds = readonly number[];
+
+/** The one divided by the other in the same round, so that what slowed a whole round down cancels out. */
+export function divide(over: Rounds, under: Rounds): number[] {
+  return eachRound([over, under], (a, b) => a / b);
+}
+
+/** The sum of each round. */
+export function total(series: readonly Rounds[]): number[] {
+  return eachRound(series, (...values) => values.reduce((sum, value) => sum + value, 0));
+}
+
+/**
+ * The MB/s that the processors allow: cores ÷ the sum of the CPU seconds per GB that each part of the work needs alone.
+ */
+export function cpuBound(cores: number, costs: readonly Rounds[]): number[] {
+  return total(costs).map((seconds) => (cores * 1000) / seconds);
+}
+
+function eachRound(series: readonly Rounds[], combine: (...values: number[]) => number): number[] {
   const rounds = Math.min(...series.map((values) => values.length));
   return Array.from({ length: rounds }, (_, round) => combine(...series.map((values) => values[round]!)));
 }

@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Worker, temporaryDirectory } from '../children.js';
-import { Figures, eachRound } from '../figures.js';
+import { divide, Figures } from '../figures.js';
 import { expect } from '../image-api.js';
 import { measure } from '../measure.js';
 import { MIB, patternDigests } from '../pattern.js';
@@ -95,6 +95,6 @@ async function allCached({ host, port, path }: Target, count: number): Promise<v
 
 function verdict(figures: Figures, work: string): Verdict {
   const rate = (who: string): number[] => figures.values(work, who, 'megabytesPerSecond');
-  const values = eachRound([rate(CACHE), rate(STORE)], (hit, direct) => hit / direct);
+  const values = divide(rate(CACHE), rate(STORE));
   return { text: `${work}: MB/s ${CACHE} ÷ ${STORE}`, values, digits: 2, target: { atLeast: 0.9 } };
 }

@@ -151,10 +151,7 @@ function tool({ ceph: { pool, user, ...cluster } }: Session, conf: string, file:
 }
 
 function verdicts(figures: Figures): Verdict[] {
-  const highest = (quantity: string) =>
-    Math.max(
-      ...figures.rows.filter(({ who }) => who === 'ours').flatMap(({ runs }) => runs.map((run) => run[quantity] ?? 0)),
-    );
+  const highest = (quantity: string) => Math.max(0, ...figures.allValues('ours', quantity));
   return [
     beside(figures, 'upload', ONE_BY_ONE, 1.8),
     beside(figures, 'upload', TOOL, 0.6),

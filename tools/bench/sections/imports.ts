@@ -2,14 +2,14 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { run, timedRun, Worker } from '../children.js';
-import { eachRound, Figures } from '../figures.js';
+import { cpuBound, divide, Figures } from '../figures.js';
 import { ImageApi } from '../image-api.js';
 import { calmDisk, measure } from '../measure.js';
 import { MIB, patternDigests, writePattern } from '../pattern.js';
 import type { Bench, Section, Verdict } from '../section.js';
 import type { Target } from '../target.js';
 import type { TransferJob, TransferResult } from '../workers/transfer.js';
-import { measureDigests, OPENSSL } from '../yardsticks/openssl.js';
+import { digestCosts, measureDigests } from '../yardsticks/openssl.js';
 import { type Digests, service } from './data-peers.js';
 
 const BYTES = { smoke: 64 * MIB, full: 2048 * MIB };
@@ -60,7 +60,6 @@ export const imports: Section = {
     await Promise.all([client.stop(), server.stop()]);
     const first = bench.targets[0]!.name;
     const rate = (work: string) => session.figures.values(work, first, 'megabytesPerSecond');
-    const beside = (work: string) => eachRound([rate(work), rate(UPLOAD)], (a, b) => a / b);
     return {
       title: `import: ${bytes / MIB} MiB`,
       columns: [
@@ -72,7 +71,7 @@ export const imports: Section = {
       verdicts: [
         ...[IMPORT, STAGE, ...(bench.targets[0]!.own ? [WEB] : [])].map((work) => ({
           text: `${work}: MB/s ÷ ${UPLOAD}`,
-          values: beside(work),
+          values: divide(rate(work), rate(UPLOAD)),
           digits: 2,
           target: { atLeast: 0.8 },
         })),
@@ -144,24 +143,19 @@ async function measureConversion(session: Session, target: Target): Promise<void
 }
 
 /**
- * A conversion beside `qemu-img` alone, which hashes nothing, and beside what the CPU allows: cores ÷ the sum of the CPU
- * seconds that `qemu-img` and the digests of its output need alone.
+ * A conversion beside `qemu-img` alone, which hashes nothing, and beside what the CPU allows for `qemu-img` and the digests
+ * of its output.
  */
 function conversionVerdicts({ bench, figures }: Session, name: string): Verdict[] {
   const ours = figures.values(CONVERSION, name, 'megabytesPerSecond');
   const tool = figures.values(QEMU, TOOL, 'megabytesPerSecond');
-  const digests = ['md5', 'sha512'].map((algorithm) => figures.values(algorithm, OPENSSL, 'cpuPerGb'));
-  const bound = eachRound(
-    [figures.values(QEMU, TOOL, 'cpuPerGb'), ...digests],
-    (...seconds) => (bench.cores * 1000) / seconds.reduce((total, value) => total + value, 0),
-  );
+  const bound = cpuBound(bench.cores, [figures.values(QEMU, TOOL, 'cpuPerGb'), ...digestCosts(figures)]);
   const add = (text: string, values: number[], target?: Verdict['target']) => ({
     text: `${CONVERSION}: ${text}`,
     values,
     digits: 2,
     ...(target && { target }),
   });
-  const divide = (over: number[], under: number[]) => eachRound([over, under], (a, b) => a / b);
   return [
     add(`MB/s ÷ ${QEMU}`, divide(ours, tool), { atLeast: 0.7 }),
     add('MB/s that the CPU allows', bound),

@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Worker } from '../children.js';
-import { Figures, eachRound } from '../figures.js';
+import { divide, Figures } from '../figures.js';
 import { loginOptions } from '../login-options.js';
 import type { Bench, Section, SectionResult } from '../section.js';
 import { type OurService, startOurs } from '../target.js';
@@ -52,7 +52,7 @@ export const login: Section = {
       verdicts: [
         {
           text: `${WORK}: requests/s with a token ÷ without a login`,
-          values: eachRound([known!, open!], (a, b) => a / b),
+          values: divide(known!, open!),
           digits: 2,
           target: { atLeast: 0.75 },
         },

@@ -1,5 +1,5 @@
 import { Worker } from '../children.js';
-import { Figures, eachRound } from '../figures.js';
+import { divide, Figures } from '../figures.js';
 import type { LoadJob } from '../workers/load.js';
 import { withLoopDelay } from '../measure.js';
 import { ImageApi } from '../image-api.js';
@@ -122,7 +122,7 @@ function summary(bench: Bench, figures: Figures): SectionResult {
   const verdicts: Verdict[] = [];
   const values = (work: string, who: string, quantity: string) => figures.values(work, who, quantity);
   const ratio = (text: string, over: number[], under: number[], target: Verdict['target']) =>
-    verdicts.push({ text, values: eachRound([over, under], (a, b) => a / b), digits: 2, ...(target && { target }) });
+    verdicts.push({ text, values: divide(over, under), digits: 2, ...(target && { target }) });
   const show = 'show, 16 connections';
   const ours = (work: string, quantity: string) => values(work, first!, quantity);
   ratio(`${show}: requests/s ÷ ${BARE}`, ours(show, 'perSecond'), values(show, BARE, 'perSecond'), { atLeast: 0.4 });

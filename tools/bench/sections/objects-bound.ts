@@ -1,9 +1,9 @@
 import { Worker } from '../children.js';
-import { eachRound, type Figures } from '../figures.js';
+import { cpuBound, divide, type Figures } from '../figures.js';
 import { measure } from '../measure.js';
 import type { Bench, Verdict } from '../section.js';
 import type { TransferJob, TransferResult } from '../workers/transfer.js';
-import { measureDigests, OPENSSL } from '../yardsticks/openssl.js';
+import { digestCosts, measureDigests } from '../yardsticks/openssl.js';
 import { startNginx } from '../yardsticks/nginx.js';
 import { bareReceiver, fileServer, type Peer } from './data-peers.js';
 import { BARE, NGINX } from './data-verdicts.js';
@@ -49,25 +49,23 @@ export async function startBound({ client, figures, directory, bytes, work }: Bo
 }
 
 /**
- * No service can be faster than the processors can do the work of the SDK and of the store, and its own besides: cores ÷
- * the sum of the CPU seconds that each of these needs alone. Also says how fast that is beside the SDK.
+ * No service can be faster than the processors can do the work of the SDK and of the store, and its own besides. Also says
+ * how fast that is beside the SDK.
  */
 export function boundVerdicts(
   { bench, figures, work }: Pick<BoundWork, 'bench' | 'figures' | 'work'>,
   sdk: string,
 ): Verdict[] {
   const all = (name: string, who: string) => figures.values(name, who, 'allCpuPerGb');
-  const digests = ['md5', 'sha512'].map((name) => figures.values(name, OPENSSL, 'cpuPerGb'));
   const { upload, download } = work;
   const parts = [
-    { name: upload, needs: [all(upload, sdk), all(upload, BARE), ...digests] },
+    { name: upload, needs: [all(upload, sdk), all(upload, BARE), ...digestCosts(figures)] },
     { name: download, needs: [all(download, sdk), all(download, NGINX)] },
   ];
   return parts.flatMap(({ name, needs }): Verdict[] => {
     const speed = (who: string) => figures.values(name, who, 'megabytesPerSecond');
-    const bound = eachRound(needs, (...seconds) => (bench.cores * 1000) / seconds.reduce((sum, each) => sum + each, 0));
+    const bound = cpuBound(bench.cores, needs);
     if (bound.length === 0) return [];
-    const divide = (over: number[], under: number[]) => eachRound([over, under], (a, b) => a / b);
     return [
       { text: `${name}: MB/s that the CPU allows`, values: bound, digits: 0 },
       { text: `${name}: that bound ÷ ${sdk}`, values: divide(bound, speed(sdk)), digits: 2 },

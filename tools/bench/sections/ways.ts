@@ -1,5 +1,5 @@
 import type { Worker } from '../children.js';
-import { eachRound, type Figures, type Run } from '../figures.js';
+import { divide, type Figures, type Run } from '../figures.js';
 import { measure, withLoopDelay } from '../measure.js';
 import type { SectionResult, Verdict } from '../section.js';
 import type { Target } from '../target.js';
@@ -62,6 +62,6 @@ export function ofService({ client, target, bytes, digests, streams = 1 }: Servi
 /** Ours beside somebody else's. */
 export function beside(figures: Figures, work: string, who: string, atLeast: number): Verdict {
   const of = (name: string) => figures.values(work, name, 'megabytesPerSecond');
-  const values = eachRound([of('ours'), of(who)], (a, b) => a / b);
+  const values = divide(of('ours'), of(who));
   return { text: `${work}: MB/s ÷ ${who}`, values, digits: 2, target: { atLeast } };
 }

@@ -2,7 +2,7 @@ import { timedRun } from '../children.js';
 import type { Figures } from '../figures.js';
 import type { Digests } from '../sections/data-peers.js';
 
-export const OPENSSL = 'openssl';
+const OPENSSL = 'openssl';
 
 /** Hashes a file of `bytes` as the service does. */
 export async function measureDigests(figures: Figures, file: string, bytes: number): Promise<Digests> {
@@ -12,6 +12,11 @@ export async function measureDigests(figures: Figures, file: string, bytes: numb
     return digest;
   };
   return { md5: await measured('md5'), sha512: await measured('sha512') };
+}
+
+/** What the digests cost alone: CPU seconds per GB, of each its rounds. */
+export function digestCosts(figures: Figures): number[][] {
+  return ['md5', 'sha512'].map((algorithm) => figures.values(algorithm, OPENSSL, 'cpuPerGb'));
 }
 
 /** What it costs `openssl` to hash a file: CPU seconds, and the digest. */
