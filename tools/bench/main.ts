@@ -55,6 +55,8 @@ try {
   process.exitCode = 1;
 } finally {
   await cleanUp();
+  // Ends the database and the broker of a comparison, which would keep this process.
+  process.exit();
 }
 
 async function benchmark(options: Options): Promise<void> {
@@ -95,7 +97,7 @@ async function benchmark(options: Options): Promise<void> {
 /** The services to measure; `explain` makes an error say more. */
 async function openTargets(options: Options, directory: string) {
   const { against } = options;
-  const pair = against === DEBIAN ? await startPair(directory, options.profiles) : undefined;
+  const pair = against === DEBIAN ? await startPair(directory, options) : undefined;
   const ours = pair?.ours ?? (options.own ? await startOurs(directory, options.profiles) : undefined);
   const targets: Target[] = ours ? [ours.target] : [];
   for (const [part, seconds] of Object.entries(ours?.startSeconds ?? {})) {

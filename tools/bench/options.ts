@@ -16,6 +16,7 @@ export interface Options {
   readonly token?: string;
   readonly pids: readonly number[];
   readonly own: boolean;
+  readonly broker: boolean;
   readonly profiles?: string;
 }
 
@@ -33,6 +34,7 @@ Measures the service on this machine beside yardsticks, and checks every answer.
   --against ${DEBIAN}
                     start the Glance of Debian's package glance-api, and ours as api and registry, both with two
                     workers on one MariaDB server, and measure them in turn
+  --no-broker       then start ours as Glance is started: an api that needs no broker and is its own registry
   --token TOKEN     the X-Auth-Token for it; its user must be an admin
   --pids PID,…      its processes, if they run here: CPU time and memory of them and all that they have started
   --not-ours        measure only the other service
@@ -54,6 +56,7 @@ export function readOptions(args: readonly string[], sections: readonly string[]
       token: { type: 'string' },
       pids: { type: 'string' },
       'not-ours': { type: 'boolean', default: false },
+      'no-broker': { type: 'boolean', default: false },
       profiles: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
@@ -67,6 +70,7 @@ export function readOptions(args: readonly string[], sections: readonly string[]
   const size = values.size;
   if (size !== 'smoke' && size !== 'full') throw new Error(`--size ${size}: it is smoke or full.`);
   if (values['not-ours'] && values.against === undefined) throw new Error('--not-ours needs --against URL.');
+  if (values['no-broker'] && values.against !== DEBIAN) throw new Error(`--no-broker needs --against ${DEBIAN}.`);
   return {
     sections: values.section,
     size,
@@ -75,6 +79,7 @@ export function readOptions(args: readonly string[], sections: readonly string[]
     directory: resolve(values.dir),
     pids: (values.pids?.split(',') ?? []).map((pid) => whole('--pids', pid)),
     own: !values['not-ours'],
+    broker: !values['no-broker'],
     ...(values.json !== undefined && { json: resolve(values.json) }),
     ...(values.against !== undefined && { against: values.against }),
     ...(values.token !== undefined && { token: values.token }),

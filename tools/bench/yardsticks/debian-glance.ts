@@ -59,16 +59,19 @@ policy_file = ${policy}
   return { target: { ...target, name: "Debian's Glance", servers }, stop: () => end(child) };
 }
 
-/** Ours and Debian's with two workers each, on one MariaDB server. They end with the benchmark. */
+/**
+ * Ours and Debian's with two workers each, on one MariaDB server; with a broker, our registry is a process
+ * of its own. They end with the benchmark.
+ */
 export async function startPair(
   directory: string,
-  profiles: string | undefined,
+  { profiles, broker }: { readonly profiles?: string; readonly broker: boolean },
 ): Promise<{ ours: OurService; other: Target }> {
-  const [mariadb, rabbitmq] = await Promise.all([startMariadb(), startRabbitmq()]);
+  const [mariadb, rabbitmq] = await Promise.all([startMariadb(), broker ? startRabbitmq() : undefined]);
   const connection = async () => `${await mariadb.createDatabase()}?charset=utf8`;
   const ours = await startOurs(directory, profiles, {
     connection: await connection(),
-    transportUrl: rabbitmq.url,
+    ...(rabbitmq && { transportUrl: rabbitmq.url }),
     workers: 2,
   });
   const images = join(directory, 'images-of-debian-glance');
@@ -79,6 +82,6 @@ export async function startPair(
     store: `stores = file\ndefault_store = file\nfilesystem_store_datadir = ${images}`,
     servers: [mariadb.pid],
   });
-  const target = { ...ours.target, servers: [mariadb.pid, rabbitmq.pid] };
+  const target = { ...ours.target, servers: [mariadb.pid, ...(rabbitmq ? [rabbitmq.pid] : [])] };
   return { ours: { ...ours, target }, other: other.target };
 }
