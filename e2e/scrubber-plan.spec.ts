@@ -35,6 +35,7 @@ describe.runIf(target === 'ours')('a plan of the scrubber', { timeout: 600_000 }
   const at = (...names: string[]): string => join(directory.path, ...names);
   const files = at('images');
   const staging = at('staging');
+  const cache = at('cache');
   let ceph: Ceph;
   let cluster: Cluster;
   let pool: Pool;
@@ -42,7 +43,7 @@ describe.runIf(target === 'ours')('a plan of the scrubber', { timeout: 600_000 }
   let database: string;
 
   beforeAll(async () => {
-    for (const name of [files, staging]) mkdirSync(name);
+    for (const name of [files, staging, cache, join(cache, 'incomplete')]) mkdirSync(name);
     ceph = await startCeph();
     cluster = await Cluster.connect({ conf: ceph.conf });
     pool = await cluster.pool(ceph.pool);
@@ -63,7 +64,11 @@ describe.runIf(target === 'ours')('a plan of the scrubber', { timeout: 600_000 }
   });
 
   const scrubber = (...args: string[]): Promise<CommandResult> =>
-    run(command('glance-scrubber'), ['--config-file', service.configFile, ...args], { failure: 'answer' });
+    run(command('glance-scrubber'), ['--config-file', service.configFile, ...args], {
+      failure: 'answer',
+      // An api would let go of dead images itself.
+      env: { ...process.env, OS_DEFAULT__IMAGE_CACHE_DIR: cache },
+    });
   const sql = (text: string): Promise<string> => service.mariadb.execute(`USE ${database}; ${text}`);
   const rows = (values: readonly string[]): string => values.map((value) => `(${value})`).join(',\n');
 
@@ -71,6 +76,7 @@ describe.runIf(target === 'ours')('a plan of the scrubber', { timeout: 600_000 }
     writeFileSync(join(directoryOf, name), Buffer.alloc(bytes));
     utimesSync(join(directoryOf, name), old, old);
   };
+  const cachedName = (id: string): string => `${id}.${'a'.repeat(32)}.${'0'.repeat(32)}`;
   const plantPart = (id: string): void => {
     const part = join(files, `.${id}.part`);
     mkdirSync(part);
@@ -128,7 +134,14 @@ describe.runIf(target === 'ours')('a plan of the scrubber', { timeout: 600_000 }
       }),
     );
     const trash = (await pool.trash()).map(({ name }) => name).sort();
-    return { dump: dump.stdout, files: listing(files), staging: listing(staging), images, trash };
+    return {
+      dump: dump.stdout,
+      files: listing(files),
+      staging: listing(staging),
+      cache: listing(cache),
+      images,
+      trash,
+    };
   }
   const login = (): string[] => {
     const { username, password, hostname, port } = new URL(service.databaseUrl.replace(/^mysql\+pymysql/, 'http'));
@@ -172,6 +185,7 @@ describe.runIf(target === 'ours')('a plan of the scrubber', { timeout: 600_000 }
       expired: ids(),
       due: ids(),
       missing: ids(),
+      cached: ids(),
     };
     const url = (id: string): string => `file://${files}/${id}`;
     for (const id of mess.whole) plantFile(files, id);
@@ -191,6 +205,9 @@ describe.runIf(target === 'ours')('a plan of the scrubber', { timeout: 600_000 }
     await plantImages(mess.missing, 'active', url);
     await plantRbd(mess.halfRbd, false);
     await plantRbd(mess.wholeRbd, true);
+    for (const id of mess.cached.slice(0, 100)) plantFile(cache, cachedName(id));
+    for (const id of mess.cached.slice(100)) plantFile(join(cache, 'incomplete'), `${cachedName(id)}.100`);
+    for (const id of [...kept, ...mess.missing]) plantFile(cache, cachedName(id));
     // What others have in the same places.
     const foreign = ids();
     const names = [
@@ -200,7 +217,7 @@ describe.runIf(target === 'ours')('a plan of the scrubber', { timeout: 600_000 }
       (id: string) => `${id}_disk`,
     ];
     const foreignNames = foreign.map((id, index) => names[index % names.length]!(id));
-    for (const name of foreignNames) for (const place of [files, staging]) plantFile(place, name);
+    for (const name of foreignNames) for (const place of [files, staging, cache]) plantFile(place, name);
     for (const id of ids(10)) mkdirSync(join(files, id));
     await plantRbd(foreignNames, false);
     const [others] = ids(1);
@@ -227,12 +244,13 @@ describe.runIf(target === 'ours')('a plan of the scrubber', { timeout: 600_000 }
     expect(named(items, 'orphan', 'files')).toEqual([...mess.whole, ...mess.parts].sort());
     expect(named(items, 'orphan', 'ceph')).toEqual([...mess.halfRbd, ...mess.wholeRbd].sort());
     expect(named(items, 'leftover')).toEqual(mess.staged.toSorted());
+    expect(named(items, 'cached', 'cache')).toEqual(mess.cached.toSorted());
     expect(named(items, 'stuck')).toEqual(mess.stuck.toSorted());
     expect(named(items, 'interrupted')).toEqual(mess.expired.toSorted());
     expect(named(items, 'deletion')).toEqual(mess.due.toSorted());
     expect(named(items, 'missing')).toEqual(mess.missing.toSorted());
     expect(named(items, 'trash', 'ceph')).toEqual(trash.toSorted());
-    expect(items).toHaveLength(9 * each + trash.length);
+    expect(items).toHaveLength(10 * each + trash.length);
     expect(items.filter(({ kind, store }) => kind === 'orphan' && store === 'files')[0]!.bytes).toBeGreaterThan(0);
 
     const file = at('plan');
@@ -257,6 +275,9 @@ describe.runIf(target === 'ours')('a plan of the scrubber', { timeout: 600_000 }
         .filter((name) => !name.startsWith('.scratch'))
         .sort();
     expect(namesIn(staging)).toEqual(foreignNames.toSorted());
+    const stillCached = [...kept, ...mess.missing].map(cachedName);
+    expect(namesIn(cache)).toEqual([...foreignNames, ...stillCached, 'incomplete'].sort());
+    expect(namesIn(join(cache, 'incomplete'))).toEqual([]);
     const directories = namesIn(files).filter((name) => statSync(join(files, name)).isDirectory());
     expect(directories).toHaveLength(10);
     const expected = [...foreignNames, ...young, ...later, changed!, kept[0]!, ...directories];

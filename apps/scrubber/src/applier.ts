@@ -1,7 +1,7 @@
 import { holdLease, isServiceError, type Scrubbing, type Tasks } from '@glance/domain';
 import { DeletionPool, type PoolParts } from './deletion-pool.js';
 import { finishWork, holdWork, sentence } from './finish-work.js';
-import { type Inspector, stagingId } from './inspector.js';
+import type { InspectedPlace, Inspector } from './inspector.js';
 import { idleSinceOf, type PlanHeader, type PlanItem, timeOf } from './plan-item.js';
 import { RunLog } from './run-log.js';
 
@@ -13,8 +13,8 @@ export interface ApplierParts extends PoolParts {
   readonly registry: Scrubbing;
   readonly tasks: Pick<Tasks, 'heartbeat' | 'undone' | 'forgetStaging'>;
   readonly inspector: Inspector;
-  /** Takes what nobody needs out of the staging area; absent where this host has none. */
-  readonly discardStaged?: (name: string, signal: AbortSignal) => Promise<void>;
+  /** Take what nobody needs out of the staging area and the image cache; absent where this host has none. */
+  readonly discard?: Partial<Record<'staging' | 'cache', (name: string, signal: AbortSignal) => Promise<unknown>>>;
   /** Where stuck uploads went. */
   readonly defaultStore: string;
 }
@@ -90,7 +90,8 @@ export class Applier {
     const { registry, stores, defaultStore } = this.parts;
     const { kind, key, image } = item;
     if (kind === 'orphan') return this.orphan(item, idleSince, signal);
-    if (kind === 'leftover') return this.leftover(item, idleSince, signal);
+    if (kind === 'leftover') return this.leftover('staging', item, idleSince, signal);
+    if (kind === 'cached') return this.leftover('cache', item, idleSince, signal);
     if (kind === 'missing') return this.missing(image, Number(key), signal);
     if (kind === 'staged') return this.staged(key, signal);
     if (kind === 'trash') return (await stores.reclaimOne(item.store ?? '', key)) ? 'deleted' : 'gone';
@@ -101,13 +102,14 @@ export class Applier {
   }
 
   private async orphan(item: PlanItem, idleSince: number, signal: AbortSignal): Promise<ApplyOutcome> {
-    const { registry, stores, images } = this.parts;
+    const { registry, stores, images, inspector } = this.parts;
+    const place = inspector.stores.find(({ id }) => id === item.store);
     const claimed = await registry.claimOrphan(item.image);
     if (!claimed) return 'changed';
     const lease = holdLease(images, claimed);
     const either = AbortSignal.any([signal, lease.signal]);
     try {
-      const obstacle = await this.otherwise(item, idleSince, either);
+      const obstacle = await otherwise(place, item, idleSince, either);
       if (obstacle) return obstacle;
       await lease.confirm();
       await stores.discard(item.store ?? '', item.image, either);
@@ -118,34 +120,25 @@ export class Applier {
     }
   }
 
-  private async leftover(item: PlanItem, idleSince: number, signal: AbortSignal): Promise<ApplyOutcome> {
-    const { registry, discardStaged } = this.parts;
-    if (!discardStaged) return 'kept';
-    if ((await registry.unknown('staging', [item.image])).length === 0) return 'changed';
-    const obstacle = await this.otherwise(item, idleSince, signal);
+  private async leftover(
+    of: 'staging' | 'cache',
+    item: PlanItem,
+    idleSince: number,
+    signal: AbortSignal,
+  ): Promise<ApplyOutcome> {
+    const { registry, inspector, discard } = this.parts;
+    if (!discard?.[of]) return 'kept';
+    if ((await registry.unknown(of, [item.image])).length === 0) return 'changed';
+    const obstacle = await otherwise(inspector[of], item, idleSince, signal);
     if (obstacle) return obstacle;
-    await discardStaged(item.image, signal);
+    await discard[of](item.image, signal);
     return 'deleted';
   }
 
-  /** Why the data of an item is not what the plan says. */
-  private async otherwise(
-    { store, image, bytes, since, objects }: PlanItem,
-    idleSince: number,
-    signal: AbortSignal,
-  ): Promise<'gone' | 'changed' | undefined> {
-    const { stores, staging } = this.parts.inspector;
-    const place = store === stagingId ? staging : stores.find(({ id }) => id === store);
-    const held = await place?.holding(image, signal);
-    if (!held) return 'gone';
-    const same = held.bytes === bytes && held.objects === objects && timeOf(held.modified) === since;
-    return same && held.modified <= idleSince ? undefined : 'changed';
-  }
-
   private async staged(name: string, signal: AbortSignal): Promise<ApplyOutcome> {
-    const { tasks, discardStaged } = this.parts;
-    if (!discardStaged) return 'kept';
-    await discardStaged(name, signal);
+    const { tasks, discard } = this.parts;
+    if (!discard?.staging) return 'kept';
+    await discard.staging(name, signal);
     await tasks.forgetStaging([name]);
     return 'deleted';
   }
@@ -163,6 +156,19 @@ export class Applier {
     }
     return 'kept';
   }
+}
+
+/** Why the data of an item is not what the plan says. */
+async function otherwise(
+  place: InspectedPlace | undefined,
+  { image, bytes, since, objects }: PlanItem,
+  idleSince: number,
+  signal: AbortSignal,
+): Promise<'gone' | 'changed' | undefined> {
+  const held = await place?.holding(image, signal);
+  if (!held) return 'gone';
+  const same = held.bytes === bytes && held.objects === objects && timeOf(held.modified) === since;
+  return same && held.modified <= idleSince ? undefined : 'changed';
 }
 
 /** What is left of the limits. */

@@ -2,9 +2,10 @@ import { pendingKinds, ServiceError } from '@glance/domain';
 
 /**
  * What a plan can be about: pending work; an `orphan`, which a store has and no row refers to; a `leftover`, the same of the
- * staging area; `missing`, a location whose data is not there; `trash`, which a deletion had to keep for others.
+ * staging area; `cached`, what an image cache has of a dead image; `missing`, a location whose data is not there; `trash`,
+ * which a deletion had to keep for others.
  */
-const planKinds = [...pendingKinds, 'orphan', 'leftover', 'missing', 'trash'] as const;
+const planKinds = [...pendingKinds, 'orphan', 'leftover', 'cached', 'missing', 'trash'] as const;
 
 /** One line of a plan. */
 export interface PlanItem {
@@ -19,7 +20,7 @@ export interface PlanItem {
   readonly since: string;
   /** A sentence. */
   readonly why: string;
-  /** Of orphans and leftovers: in how many pieces. */
+  /** Of what is left in a place: in how many pieces. */
   readonly objects?: number;
 }
 

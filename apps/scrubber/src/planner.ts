@@ -1,5 +1,5 @@
 import { isServiceError, type LocatedData, type Logger, pendingKinds, type Scrubbing } from '@glance/domain';
-import type { InspectedPlace, Inspector } from './inspector.js';
+import type { InspectedPlace, InspectedStore, Inspector } from './inspector.js';
 import { pageSize, pendingItems } from './pending-items.js';
 import { type PlanItem, timeOf } from './plan-item.js';
 
@@ -14,6 +14,13 @@ export interface PlannerParts {
   readonly idleSince: number;
 }
 
+/** What a place can have that nobody needs. */
+const left = {
+  store: { kind: 'orphan', why: 'The store has data that no image refers to.' },
+  staging: { kind: 'leftover', why: 'The staging area has data that no import needs.' },
+  cache: { kind: 'cached', why: 'The image cache has data of an image that is deleted, or never was.' },
+} as const;
+
 /** Locations that are looked for at a time. */
 const parallel = 8;
 
@@ -22,47 +29,52 @@ export class Planner {
   constructor(private readonly parts: PlannerParts) {}
 
   async *items(signal: AbortSignal): AsyncIterable<PlanItem> {
-    const { stores, staging } = this.parts.inspector;
+    const { stores, staging, cache } = this.parts.inspector;
     const { registry, host, idleSince } = this.parts;
     for (const kind of pendingKinds) yield* pendingItems(registry, kind, { host, idleSince });
     const reached = new Set<string>();
     for (const place of stores) {
-      try {
-        yield* this.orphans(place, signal);
-        yield* this.trash(place, signal);
-        reached.add(place.id);
-      } catch (error) {
-        // What another store has can be said all the same.
-        if (!isServiceError(error) || error.code === 'Conflict' || signal.aborted) throw error;
-        this.parts.logger.warn(`The plan leaves out the store ${place.id}, which does not answer.`, { error });
-      }
+      if (yield* this.tried(`the store ${place.id}`, this.ofStore(place, signal), signal)) reached.add(place.id);
     }
-    if (staging) yield* this.leftIn(staging, 'staging', 'leftover', signal);
+    if (staging) yield* this.leftIn(staging, 'staging', signal);
+    if (cache) yield* this.tried('the image cache', this.leftIn(cache, 'cache', signal), signal);
     yield* this.missing(reached, signal);
   }
 
   /** What a store has and no row refers to. */
   orphans(place: InspectedPlace, signal: AbortSignal): AsyncIterable<PlanItem> {
-    return this.leftIn(place, 'store', 'orphan', signal);
+    return this.leftIn(place, 'store', signal);
   }
 
-  private async *trash(place: InspectedPlace, signal: AbortSignal): AsyncIterable<PlanItem> {
+  /** Whether they could be had: what other places have can be said all the same. */
+  private async *tried(
+    what: string,
+    items: AsyncIterable<PlanItem>,
+    signal: AbortSignal,
+  ): AsyncGenerator<PlanItem, boolean> {
+    try {
+      yield* items;
+      return true;
+    } catch (error) {
+      if (!isServiceError(error) || error.code === 'Conflict' || signal.aborted) throw error;
+      this.parts.logger.warn(`The plan leaves out ${what}, which does not answer.`, { error });
+      return false;
+    }
+  }
+
+  private async *ofStore(place: InspectedStore, signal: AbortSignal): AsyncIterable<PlanItem> {
+    yield* this.orphans(place, signal);
+    yield* this.trash(place, signal);
+  }
+
+  private async *trash(place: InspectedStore, signal: AbortSignal): AsyncIterable<PlanItem> {
     const why = 'A deletion had to keep the data for others, and nobody needs it any more.';
     for await (const { key, id: image, bytes, deleted } of place.trash(signal)) {
       yield { kind: 'trash', key, image, store: place.id, bytes, since: timeOf(deleted), why };
     }
   }
 
-  private async *leftIn(
-    place: InspectedPlace,
-    of: 'store' | 'staging',
-    kind: 'orphan' | 'leftover',
-    signal: AbortSignal,
-  ): AsyncIterable<PlanItem> {
-    const why =
-      of === 'store'
-        ? 'The store has data that no image refers to.'
-        : 'The staging area has data that no import needs.';
+  private async *leftIn(place: InspectedPlace, of: keyof typeof left, signal: AbortSignal): AsyncIterable<PlanItem> {
     const said = new Set<string>();
     for await (const page of pages(place.ids(signal))) {
       for (const id of await this.parts.registry.unknown(of, page)) {
@@ -71,7 +83,7 @@ export class Planner {
         if (!held || held.modified > this.parts.idleSince) continue;
         said.add(id);
         const { objects, bytes, modified } = held;
-        yield { kind, key: id, image: id, store: place.id, bytes, since: timeOf(modified), why, objects };
+        yield { ...left[of], key: id, image: id, store: place.id, bytes, since: timeOf(modified), objects };
       }
     }
   }

@@ -1,7 +1,16 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import {
+  appendFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   IMAGES,
@@ -16,13 +25,13 @@ import {
 } from '@glance/domain';
 import { manage, startRegistry, type Registry, type RegistrySettings } from '@glance/registry';
 import { inProcess, remote } from '@glance/rpc';
-import { Store, Stores } from '@glance/store';
+import { ImageCache, Store, Stores } from '@glance/store';
 import { chunked, content, MemoryDriver } from '@glance/store/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Applier } from './applier.js';
 import { startScrubber } from './index.js';
-import { inspectorOf } from './inspector.js';
-import { type PlanItem, timeOf } from './plan-item.js';
+import { type Inspector, inspectorOf } from './inspector.js';
+import { newHeader, type PlanHeader, type PlanItem } from './plan-item.js';
 import { Planner } from './planner.js';
 import type { Eraser } from './finish-work.js';
 import { Scrubber } from './scrubber.js';
@@ -120,6 +129,15 @@ describe('the scrubber', { timeout: 30_000 }, () => {
       location: { url, metadata: {} },
     });
     return id;
+  }
+
+  async function planned(inspector: Inspector, { made }: PlanHeader): Promise<PlanItem[]> {
+    const parts = { registry: scrubbing, inspector, logger: silentLogger, host: null };
+    return Array.fromAsync(new Planner({ ...parts, idleSince: Date.parse(made) - 1000 }).items(never));
+  }
+
+  async function* each(items: readonly PlanItem[]): AsyncIterable<PlanItem> {
+    yield* items;
   }
 
   /** Leases of processes that died have run out after this. */
@@ -246,20 +264,14 @@ describe('the scrubber', { timeout: 30_000 }, () => {
     const inspector = inspectorOf(stores, undefined);
     const common = { images, tasks, registry: scrubbing, stores, logger: silentLogger, poolSize: 2 };
     const applier = new Applier({ ...common, inspector, defaultStore: 'memory' });
-    const header = { plan: 1, made: timeOf(Date.now()), grace: 1 } as const;
-    const parts = { registry: scrubbing, inspector, logger: silentLogger, host: null };
-    const planner = new Planner({ ...parts, idleSince: Date.parse(header.made) - 1000 });
-    const items: PlanItem[] = [];
-    for await (const item of planner.items(never)) items.push(item);
+    const header = newHeader(1);
+    const items = await planned(inspector, header);
     expect(items.map(({ image }) => image).sort()).toEqual(orphans.toSorted());
-    async function* planned(): AsyncIterable<PlanItem> {
-      yield* items;
-    }
     // One is gone, and another has come anew.
     await driver.discard(items[0]!.image);
     await driver.discard(items[1]!.image);
     await store(items[1]!.image);
-    const apply = (limits: object) => applier.apply(header, planned(), limits, never);
+    const apply = (limits: object) => applier.apply(header, each(items), limits, never);
     const first = await apply({ bytes: 350 });
     expect(first).toMatchObject({ limited: true, log: { report: { outcomes: { gone: 1, changed: 1, deleted: 1 } } } });
     const second = await apply({ items: 4 });
@@ -268,6 +280,87 @@ describe('the scrubber', { timeout: 30_000 }, () => {
     const last = await apply({});
     expect(last).toMatchObject({ limited: false, log: { report: { outcomes: { gone: 3, changed: 1, deleted: 2 } } } });
     expect(driver.list()).toEqual([items[1]!.image]);
+  });
+
+  it('finds what an image cache has of dead images, and removes exactly what a plan says, and only then', async () => {
+    await start({ delayedDelete: true, scrubTime: 3600 });
+    const path = join(directory, 'cache');
+    const plant = (name: string, seconds = 3600): string => {
+      const file = join(path, name);
+      mkdirSync(dirname(file), { recursive: true });
+      writeFileSync(file, 'copy');
+      const time = new Date(Date.now() - seconds * 1000);
+      utimesSync(file, time, time);
+      return name;
+    };
+    const digests = `.${'a'.repeat(32)}.${'0'.repeat(32)}`;
+    const inAllPlaces = (id: string): string[] =>
+      [`${id}${digests}`, `incomplete/${id}${digests}.9`].map((name) => plant(name));
+    const listing = (): string[] =>
+      readdirSync(path, { recursive: true, encoding: 'utf8' })
+        .map((name) => `${name} ${statSync(join(path, name)).isFile() ? statSync(join(path, name)).mtimeMs : ''}`)
+        .sort();
+
+    const [live, deleted] = [await activeImage(), await activeImage()];
+    await images.beginDelete(caller, deleted);
+    const [unknown, whole, changed, reborn, young, filled] = Array.from({ length: 6 }, () => randomUUID());
+    const dead = [...inAllPlaces(deleted), ...inAllPlaces(unknown!), plant(`invalid/${unknown}`), plant(unknown!)];
+    dead.push(plant(`${whole}${digests}`), plant(`hits/${whole}${digests}`));
+    for (const id of [live, changed!, reborn!]) inAllPlaces(id);
+    // One that somebody fills lives longer than the grace time.
+    plant(`incomplete/${filled}${digests}.9`, 3);
+    plant(`${young}${digests}`, 0);
+    for (const name of [
+      'cache.db',
+      `${unknown}.qcow2`,
+      `incomplete/${unknown}.part`,
+      `${unknown}${digests}.9`,
+      'notes',
+    ])
+      plant(name);
+    plant(`${randomUUID()}/file`);
+
+    const cache = new ImageCache({ directory: path, maxSize: 0, stallTime: 0, logger: silentLogger }).directory;
+    const inspector = inspectorOf(stores, undefined, cache);
+    const before = listing();
+    const header = newHeader(1);
+    const items = await planned(inspector, header);
+    expect(listing()).toEqual(before);
+    expect(items.map(({ kind, image, bytes, objects }) => [kind, image, bytes, objects]).sort()).toEqual(
+      [
+        ['cached', deleted, 8, 2],
+        ['cached', unknown, 16, 4],
+        ['cached', whole, 4, 1],
+        ['cached', changed, 8, 2],
+        ['cached', reborn, 8, 2],
+      ].sort(),
+    );
+
+    const common = { images, tasks, registry: scrubbing, stores, logger: silentLogger, poolSize: 2 };
+    const applier = new Applier({ ...common, inspector, defaultStore: 'memory' });
+    const elsewhere = await applier.apply(header, each(items), {}, never);
+    expect(elsewhere.log.report.outcomes).toEqual({ kept: 5 });
+    const discard = { cache: (id: string) => cache.remove(id) };
+    const here = new Applier({ ...common, inspector, discard, defaultStore: 'memory' });
+    await new Scrubber({ ...common, scope: 'all', orphans: { applier: here, inspector, grace: 1 } }).run(never);
+    expect(listing()).toEqual(before);
+    await images.create(caller, { id: reborn!, diskFormat: 'raw', containerFormat: 'bare' });
+    appendFileSync(join(path, `${changed}${digests}`), ' and more');
+    const expected = listing().filter((line) => !dead.some((name) => line.startsWith(`${name} `)));
+    const { outcomes, bytes } = (await here.apply(header, each(items), {}, never)).log.report;
+    expect({ outcomes, bytes }).toEqual({ outcomes: { deleted: 3, changed: 2 }, bytes: 28 });
+    expect(listing()).toEqual(expected);
+    expect(await here.apply(header, each(items), {}, never)).toMatchObject({
+      log: { report: { outcomes: { gone: 3, changed: 2 }, bytes: 0 } },
+    });
+  });
+
+  it('leaves out of a plan a cache that cannot be read', async () => {
+    await start();
+    const path = join(directory, 'cache');
+    writeFileSync(path, '');
+    const cache = new ImageCache({ directory: path, maxSize: 0, stallTime: 0, logger: silentLogger }).directory;
+    expect(await planned(inspectorOf(stores, undefined, cache), newHeader(1))).toEqual([]);
   });
 
   it('runs again and again until it is closed, also after the registry did not answer', async () => {

@@ -108,10 +108,10 @@ export interface Scrubbing {
   /** Data of images that can be downloaded, ordered by `id`; that of one image only, if it is named. */
   located(page: { after?: number; limit: number; imageId?: string }): Promise<readonly LocatedData[]>;
   /**
-   * Which of these names, under which a store or the staging area has something, no row refers to. `Conflict` if that
-   * cannot be told. At most 500.
+   * Which of these names, under which a store or the staging area has something, no row refers to; of those that an image
+   * cache has, which are of no image, or of a deleted one. `Conflict` if that cannot be told. At most 500.
    */
-  unknown(place: 'store' | 'staging', names: readonly string[]): Promise<readonly string[]>;
+  unknown(place: 'store' | 'staging' | 'cache', names: readonly string[]): Promise<readonly string[]>;
 
   /** Takes one piece of work; undefined if it is done, or not to be done any more. `store`: where stuck uploads went. */
   claim(work: { kind: PendingKind; key: string; idleSince: number }, store: string): Promise<ClaimedWork | undefined>;

@@ -5,7 +5,7 @@ export const cacheOptions = declare('DEFAULT', {
   image_cache_dir: text({
     help:
       'Directory of the image cache. Set, there is the cache API; downloads use the cache with a flavor of ' +
-      '[paste_deploy] that has caching or cachemanagement in it.',
+      '[paste_deploy] that has caching or cachemanagement in it. glance-scrubber plan looks for dead images in it.',
   }),
   image_cache_driver: choice(['centralized_db', 'sqlite', 'xattr'], {
     default: 'centralized_db',

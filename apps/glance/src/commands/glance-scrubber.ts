@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { hostDeclarations } from '@glance/api';
+import { cacheOptions, hostDeclarations } from '@glance/api';
 import type { Command, Config, Program } from '@glance/config';
 import { IMAGES, SCRUBBING, ServiceError, TASKS } from '@glance/domain';
 import { startRegistry } from '@glance/registry';
@@ -23,8 +23,9 @@ import {
   startScrubber,
   writePlan,
 } from '@glance/scrubber';
-import type { Store, Stores } from '@glance/store';
+import type { CacheDirectory, Store, Stores } from '@glance/store';
 import { adminOptions, openAdminPort } from '../admin-port.js';
+import { imageCache } from '../cache.js';
 import { messagingDeclarations, registryDeclarations } from '../config.js';
 import type { Log } from '../log.js';
 import { type Context, runProgram, type Running } from '../program.js';
@@ -66,6 +67,7 @@ const program: Program = {
     ...messagingDeclarations,
     ...hostDeclarations,
     ...stagingDeclarations,
+    cacheOptions,
     scrubberOptions,
     daemonOptions,
     orphanOptions,
@@ -82,6 +84,8 @@ interface Scene {
   /** Whose staged data this host reaches besides what all do, and where; undefined where it has none. */
   readonly host: string | null;
   readonly staging: Store | undefined;
+  /** The one of this host, not opened; undefined where none is configured. */
+  readonly cache: CacheDirectory | undefined;
   close(): Promise<void>;
 }
 
@@ -103,6 +107,7 @@ async function openScene(config: Config, log: Log, quiet: boolean): Promise<Scen
     stores,
     host,
     staging: here ? store : undefined,
+    cache: imageCache(config, log)?.directory,
     async close() {
       await registry?.close();
       await broker.close();
@@ -118,17 +123,19 @@ function scrubberParts({ broker, stores }: Scene, { config, log }: Context): Omi
 }
 
 function applierParts(scene: Scene, context: Context): ApplierParts {
-  const { staging, stores, broker } = scene;
+  const { staging, cache, stores, broker } = scene;
   return {
     ...scrubberParts(scene, context),
     stores,
     tasks: remote(TASKS, broker),
-    inspector: inspectorOf(stores, staging),
+    inspector: inspectorOf(stores, staging, cache),
     defaultStore: stores.defaultId,
-    ...(staging && {
-      discardStaged: (name: string, signal: AbortSignal) =>
-        staging.discard(name, AbortSignal.any([signal, AbortSignal.timeout(discardTime)])),
-    }),
+    discard: {
+      ...(staging && {
+        staging: (name, signal) => staging.discard(name, AbortSignal.any([signal, AbortSignal.timeout(discardTime)])),
+      }),
+      ...(cache && { cache: (id) => cache.remove(id) }),
+    },
   };
 }
 
@@ -137,7 +144,7 @@ async function plan(scene: Scene, { config, log }: Context): Promise<number> {
   const header = newHeader(grace);
   const planner = new Planner({
     registry: remote(SCRUBBING, scene.broker),
-    inspector: inspectorOf(scene.stores, scene.staging),
+    inspector: inspectorOf(scene.stores, scene.staging, scene.cache),
     logger: log,
     host: scene.host,
     idleSince: idleSinceOf(header),

@@ -99,7 +99,7 @@ export class ScrubbingInDatabase implements Scrubbing {
     }));
   }
 
-  async unknown(place: 'store' | 'staging', names: readonly string[]): Promise<readonly string[]> {
+  async unknown(place: 'store' | 'staging' | 'cache', names: readonly string[]): Promise<readonly string[]> {
     requireFew(names);
     return unknownNames(this.database, place, names);
   }

@@ -231,6 +231,8 @@ describe.each(databaseKinds)('what scrubbers ask on $name', (kind) => {
     const names = [active, waiting, arriving, empty, gone, elsewhere, nova, stranger, active.toUpperCase()];
     expect(await registry.scrubbing().unknown('store', names)).toEqual([empty, gone, stranger]);
     expect(await registry.scrubbing().unknown('staging', [active, empty, stranger])).toEqual([empty, stranger]);
+    const cached = [active, waiting, arriving, empty, gone, elsewhere, stranger];
+    expect(await registry.scrubbing().unknown('cache', cached)).toEqual([waiting, gone, elsewhere, stranger]);
     await registry.database.run('UPDATE image_locations SET value = ? WHERE image_id = ?', ['c2VjcmV0', nova]);
     await expect(registry.scrubbing().unknown('store', [stranger])).rejects.toMatchObject({ code: 'Conflict' });
   });

@@ -26,27 +26,30 @@ const inStaging: typeof inStore = [
   ['id', "FROM images WHERE deleted = 0 AND status <> 'queued'"],
 ];
 
+// A cache has copies: what can only be restored is fetched anew.
+const inCache: typeof inStore = [['id', 'FROM images WHERE deleted = 0']];
+const sources = { store: inStore, staging: inStaging, cache: inCache };
+
 /**
  * Which of these names no row refers to, directly or by the URL of a location. In doubt one does: case does not count.
  * `Conflict` if there are locations that cannot be read.
  */
 export async function unknownNames(
   from: Source,
-  place: 'store' | 'staging',
+  place: keyof typeof sources,
   names: readonly string[],
 ): Promise<string[]> {
   if (names.length === 0) return [];
-  const sources = place === 'store' ? inStore : inStaging;
-  const parts = sources.map(
+  const parts = sources[place].map(
     ([column, table]) => `SELECT ${column} AS name ${table} AND ${column} IN (${marks(names)})`,
   );
   const rows = await from.rows<{ name: string }>(
     parts.join(' UNION '),
-    sources.flatMap((): SqlValue[] => [...names]),
+    sources[place].flatMap((): SqlValue[] => [...names]),
   );
   const known = new Set(rows.map(({ name }) => name.toLowerCase()));
   const left = names.filter((name) => !known.has(name.toLowerCase()));
-  if (place === 'staging' || left.length === 0) return left;
+  if (place !== 'store' || left.length === 0) return left;
   return withoutLocated(from, left);
 }
 

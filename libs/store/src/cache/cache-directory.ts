@@ -4,8 +4,9 @@ import type { Stats } from 'node:fs';
 import { join } from 'node:path';
 import { ServiceError } from '@glance/domain';
 import { hasCode, ignoring } from '../drivers/file/system-error.js';
+import { type Holding, together } from '../holding.js';
 import { imageName } from '../image-id.js';
-import { type CacheEntry, entryNamed } from './cache-entry.js';
+import { type CacheEntry, entryNamed, imageOf } from './cache-entry.js';
 
 /** An entry that is whole. */
 export interface CachedImage {
@@ -43,6 +44,9 @@ const longestSilence = 5_000;
 export const isAbandoned = ({ mtimeMs }: Stats): boolean => Date.now() - mtimeMs > longestSilence;
 
 const missing = ignoring('ENOENT');
+
+/** Where data of images is; in this order, what becomes whole while one looks is seen at least once. */
+const places = ['incomplete', 'invalid', '.'] as const;
 
 /**
  * The directory of the cache, which all processes of a host share: all they know of each other is in it. Whole entries lie
@@ -163,15 +167,35 @@ export class CacheDirectory {
     await remove(join(this.path, 'hits', entry.name));
   }
 
+  /** Images of which there is anything, also what is of no use; some more than once. */
+  async *ids(): AsyncIterable<string> {
+    for (const place of places) for (const { id } of await this.#files(place)) yield id;
+  }
+
+  /** All that there is of an image. What somebody fills was changed just now. */
+  async holding(id: string): Promise<Holding | undefined> {
+    const found: Holding[] = [];
+    for (const place of places) {
+      for (const { name } of await this.#files(place, id)) {
+        const facts = await stat(join(this.path, place, name)).catch(missing);
+        if (!facts) continue;
+        const grows = place === 'incomplete' && !isAbandoned(facts);
+        found.push({ objects: 1, bytes: facts.size, modified: grows ? Date.now() : facts.mtimeMs });
+      }
+    }
+    return together(found);
+  }
+
   /** Removes all of an image, also what grows; answers with how many entries were whole. */
   async remove(id: string): Promise<number> {
-    const of = (name: string): boolean => name.startsWith(`${id}.`);
-    for (const name of (await readdir(join(this.path, 'incomplete'))).filter(of)) {
-      await remove(join(this.path, 'incomplete', name));
+    let whole = 0;
+    for (const place of places) {
+      for (const { name } of await this.#files(place, id)) {
+        if (place === '.') whole++;
+        await (place === '.' ? this.forget({ name }) : remove(join(this.path, place, name)));
+      }
     }
-    const found = (await this.entries()).filter(({ name }) => of(name));
-    for (const entry of found) await this.forget(entry);
-    return found.length;
+    return whole;
   }
 
   /**
@@ -214,6 +238,22 @@ export class CacheDirectory {
   /** Whether it was there. */
   async dequeue(id: string): Promise<boolean> {
     return imageName.test(id) && remove(join(this.path, 'queue', id));
+  }
+
+  /** Those with data of images, or of this one; none where there is no such directory. */
+  async #files(
+    place: (typeof places)[number],
+    only?: string,
+  ): Promise<{ readonly id: string; readonly name: string }[]> {
+    const found = await readdir(join(this.path, place), { withFileTypes: true }).catch((error: unknown) => {
+      if (hasCode(error, 'ENOENT')) return [];
+      const { code } = error as NodeJS.ErrnoException;
+      throw new ServiceError('StoreUnavailable', `The image cache cannot be read (${code}).`, {}, { cause: error });
+    });
+    return found.flatMap((file) => {
+      const id = file.isFile() ? imageOf(place, file.name) : undefined;
+      return id === undefined || id !== (only ?? id) ? [] : [{ id, name: file.name }];
+    });
   }
 
   async #growing(): Promise<Growing[]> {

@@ -1,6 +1,6 @@
 import type { Image } from '@glance/domain';
 import { isDigestAlgorithm } from '../digests/digests.js';
-import { namePattern } from '../image-id.js';
+import { imageName, namePattern } from '../image-id.js';
 
 /** What the record of an image says of its data. */
 export type CacheableImage = Pick<Image, 'id' | 'status' | 'size' | 'checksum' | 'osHashAlgo' | 'osHashValue'>;
@@ -37,6 +37,12 @@ export function entryNamed(
   const [, id, ...parts] = pattern.exec(name) ?? [];
   const [checksum, hash] = parts.map((part) => (part === '-' ? null : part));
   return id === undefined ? undefined : { id, checksum: checksum ?? null, hash: hash ?? null };
+}
+
+/** Whose data a file in one of the directories of a cache is, also one of Glance itself; undefined for any other file. */
+export function imageOf(directory: '.' | 'incomplete' | 'invalid', name: string): string | undefined {
+  const entry = directory === 'incomplete' ? name.replace(/\.\d+$/, '') : name;
+  return entryNamed(entry)?.id ?? imageName.exec(name)?.[1];
 }
 
 /** The digest by which data is verified: the stronger one that can be computed; undefined if there is none. */
