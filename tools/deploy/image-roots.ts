@@ -56,8 +56,12 @@ export async function buildImages(stages: readonly string[]): Promise<ImageRoots
   };
   await Promise.all([debian('base', ['ca-certificates']), debian('build', ['ca-certificates', 'nodejs', 'npm'])]);
 
-  const size = async (image: string): Promise<number> =>
-    Number(await buildah('inspect', '--type=image', '--format', '{{.Docker.Size}}', image));
+  /** Bytes of its layers, which are not compressed. */
+  const size = async (image: string): Promise<number> => {
+    const manifest = await buildah('inspect', '--type=image', '--format', '{{.Manifest}}', image);
+    const { layers } = JSON.parse(manifest) as { layers: readonly { readonly size: number }[] };
+    return layers.reduce((bytes, layer) => bytes + layer.size, 0);
+  };
   const plain = await size('localhost/base');
   const roots: Record<string, ImageRoot> = {};
   for (const stage of stages) {

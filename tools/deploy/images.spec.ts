@@ -110,7 +110,10 @@ it('they have what they need, and no more: Ceph where images are read, qemu wher
   expect(await has('glance-api')).toMatch(/^\S*(qemu-img|librbd.so.1)\n\S*(qemu-img|librbd.so.1)\n$/);
   const sizes = Object.entries(images.roots).map(([stage, { size }]) => `${stage}: ${size} MiB`);
   console.log(`More than the plain Debian: ${sizes.join(', ')}`);
-  expect(images.roots['glance-registry']!.size).toBeLessThan(300);
+  const { size } = images.roots['glance-registry']!;
+  // Node alone has more than a hundred.
+  expect(size).toBeGreaterThan(100);
+  expect(size).toBeLessThan(300);
 });
 
 it('they are a service: a schema, images as files and in Ceph, and a scrubber that erases them', async () => {
