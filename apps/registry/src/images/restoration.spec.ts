@@ -131,12 +131,14 @@ describe.each(databaseKinds)('deleted images on $name', (kind) => {
     await expect(images.restore(alice, empty.id)).rejects.toMatchObject({ code: 'NotFound' });
   });
 
-  it('come back whole or are gone, five hundred times raced against a scrubber', async () => {
+  // Where two connections write at the same time, twice as often.
+  const rounds = kind.name === 'MariaDB' ? 100 : 50;
+  it(`come back whole or are gone, ${rounds * 10} times raced against a scrubber`, async () => {
     const database = await registry.connectAgain();
     const elsewhere = registry.images(settings, database);
     const scrubbing = registry.scrubbing(settings, database);
     let restored = 0;
-    for (let round = 0; round < 50; round++) {
+    for (let round = 0; round < rounds; round++) {
       const ids = await Promise.all(
         Array.from({ length: 10 }, async () => (await registry.active({ properties: { a: '1' }, tags: ['t'] })).id),
       );
@@ -172,6 +174,6 @@ describe.each(databaseKinds)('deleted images on $name', (kind) => {
       }
     }
     expect(restored).toBeGreaterThan(0);
-    expect(restored).toBeLessThan(500);
+    expect(restored).toBeLessThan(rounds * 10);
   });
 });
