@@ -1,4 +1,5 @@
 import { openAsBlob } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Target } from './target.js';
 
 export type Image = Readonly<Record<string, unknown>> & { readonly id: string; readonly tags: readonly string[] };
@@ -41,6 +42,16 @@ export class ImageApi {
   async import(id: string, uri?: string): Promise<void> {
     const method = uri === undefined ? { name: 'glance-direct' } : { name: 'web-download', uri };
     await this.#call('POST', `/v2/images/${id}/import`, 202, JSON.stringify({ method }));
+  }
+
+  /** Waits for an import to end, which must not fail. */
+  async untilActive(id: string): Promise<void> {
+    for (;;) {
+      const { status } = await this.show(id);
+      if (status === 'active') return;
+      if (status === 'queued') throw new Error(`The import of image ${id} failed: see its tasks.`);
+      await delay(20);
+    }
   }
 
   async delete(id: string): Promise<void> {

@@ -1,6 +1,7 @@
 import { createCipheriv, createHash } from 'node:crypto';
-import { open } from 'node:fs/promises';
+import { open, rm } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
+import { run } from './children.js';
 
 /** Bytes; every size of the benchmark is a multiple of it. */
 export const MIB = 1024 * 1024;
@@ -34,6 +35,14 @@ export async function writePattern(path: string, bytes: number): Promise<{ writt
   } finally {
     await file.close();
   }
+}
+
+/** Writes a qcow2 whose disk has `bytes` of the pattern. */
+export async function writeQcow2(path: string, bytes: number): Promise<void> {
+  const raw = `${path}.raw`;
+  await writePattern(raw, bytes);
+  await run('qemu-img', ['convert', '-f', 'raw', '-O', 'qcow2', raw, path]);
+  await rm(raw);
 }
 
 /** What the service must say about `bytes` of the pattern. */

@@ -5,12 +5,14 @@ import { startMariadb } from '../../services/mariadb.js';
 import { type Ceph, startCeph } from '../../services/ceph.js';
 import { Worker, run } from '../children.js';
 import { Figures, type Run } from '../figures.js';
-import { calmDisk } from '../measure.js';
-import { MIB, patternDigests, writePattern } from '../pattern.js';
+import { ImageApi } from '../image-api.js';
+import { calmDisk, measure, withLoopDelay } from '../measure.js';
+import { MIB, patternDigests, writePattern, writeQcow2 } from '../pattern.js';
 import type { Bench, Section, Verdict } from '../section.js';
-import { startOurs } from '../target.js';
+import { startOurs, type Target } from '../target.js';
 import type { TransferJob, TransferResult } from '../workers/transfer.js';
 import { startDebianGlance } from '../yardsticks/debian-glance.js';
+import { type Digests, service } from './data-peers.js';
 import { beside, columns, ofService, rate, type Way } from './ways.js';
 
 const BYTES = { smoke: 64 * MIB, full: 2048 * MIB };
@@ -20,6 +22,8 @@ const MOST_DELAY_SECONDS = 0.08;
 const LATE_SHARE = 4;
 const ONE_BY_ONE = 'Python, one by one';
 const TOOL = 'rbd';
+const CONVERSION = 'conversion of what is staged, qcow2 to raw';
+const QEMU = 'qemu-img';
 
 interface Session {
   readonly bench: Bench;
@@ -89,8 +93,50 @@ async function measureWays(session: Session, suffix: string, conf: string, bytes
       await way.remove();
     }
   }
+  if (suffix === '') await measureConversion(session, ours.target, { directory, bytes, digests });
   await Promise.all([ours.stop(), debian?.stop()]);
   await rm(file);
+}
+
+async function measureConversion(
+  { bench, ceph: { conf, pool, user, ...cluster }, figures }: Session,
+  target: Target,
+  { directory, bytes, digests }: { readonly directory: string; readonly bytes: number; readonly digests: Digests },
+): Promise<void> {
+  const qcow2 = join(directory, 'pattern.qcow2');
+  await writeQcow2(qcow2, bytes);
+  const api = new ImageApi(target);
+  const peer = service(target, bytes, digests);
+  for (let round = 1; round <= bench.rounds; round++) {
+    bench.progress(`ceph: round ${round} of ${bench.rounds}: ${CONVERSION}`);
+    const { id } = await api.create({ name: 'bench-data', disk_format: 'qcow2', container_format: 'bare' });
+    await api.stage(id, qcow2);
+    const path = `${target.path}/v2/images/${id}/file`;
+    await calmDisk(directory, bytes);
+    const convertByImport = async (): Promise<void> => {
+      await api.import(id);
+      await api.untilActive(id);
+    };
+    const ours = await withLoopDelay(target, async () => {
+      const { result, cpu, memory } = await measure(target, () => timed(bytes, convertByImport));
+      return { ...result, cpuPerGb: cpu / (bytes / 1e9), memoryMiB: memory };
+    });
+    figures.add(CONVERSION, target.name, ours);
+    await peer.check([path]);
+    await peer.remove([path]);
+    await calmDisk(directory, bytes);
+    const disk = `rbd:${pool}/by-qemu:id=${user}:conf=${conf}`;
+    const convert = ['convert', '-f', 'qcow2', '-O', 'raw', qcow2, disk];
+    figures.add(CONVERSION, QEMU, await timed(bytes, () => run('qemu-img', convert)));
+    await cluster.rbd('rm', '--no-progress', `${pool}/by-qemu`);
+  }
+  await rm(qcow2);
+}
+
+async function timed(bytes: number, work: () => Promise<unknown>): Promise<Run> {
+  const begin = performance.now();
+  await work();
+  return rate(bytes, (performance.now() - begin) / 1000);
 }
 
 async function startOther(directory: string, store: string) {
@@ -134,11 +180,9 @@ function oneByOne({ ceph: { pool, user, ...cluster } }: Session, conf: string, f
 
 function tool({ ceph: { pool, user, ...cluster } }: Session, conf: string, file: string, bytes: number): Way {
   const call = async (...what: string[]): Promise<Run> => {
-    const begin = performance.now();
     // What is exported to the standard output needs no disk.
     const [command, ...args] = ['rbd', '-c', conf, '--id', user, '--no-progress', ...what];
-    await run('/bin/sh', ['-c', 'exec "$0" "$@" >/dev/null', command, ...args]);
-    return rate(bytes, (performance.now() - begin) / 1000);
+    return timed(bytes, () => run('/bin/sh', ['-c', 'exec "$0" "$@" >/dev/null', command, ...args]));
   };
   return {
     name: TOOL,
@@ -158,6 +202,7 @@ function verdicts(figures: Figures): Verdict[] {
     beside(figures, 'upload, late replies', ONE_BY_ONE, 2.5),
     beside(figures, 'download', ONE_BY_ONE, 1.5),
     beside(figures, 'download', TOOL, 0.8),
+    beside(figures, CONVERSION, QEMU, 0.7),
     beside(figures, 'upload', "Debian's Glance", 2),
     beside(figures, 'download', "Debian's Glance", 2),
     {

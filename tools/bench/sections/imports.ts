@@ -1,11 +1,10 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { run, timedRun, Worker } from '../children.js';
 import { cpuBound, divide, Figures } from '../figures.js';
 import { ImageApi } from '../image-api.js';
 import { calmDisk, measure } from '../measure.js';
-import { MIB, patternDigests, writePattern } from '../pattern.js';
+import { MIB, patternDigests, writeQcow2 } from '../pattern.js';
 import type { Bench, Section, Verdict } from '../section.js';
 import type { Target } from '../target.js';
 import type { TransferJob, TransferResult } from '../workers/transfer.js';
@@ -42,7 +41,8 @@ export const imports: Section = {
     const client = new Worker<TransferJob, TransferResult>(new URL('../workers/transfer.ts', import.meta.url));
     const server = new Worker<number, number>(new URL('../workers/pattern-server.ts', import.meta.url));
     const web = `http://127.0.0.1:${await server.call(bytes)}/`;
-    const qcow2 = await makeDisk(bench.directory, bytes);
+    const qcow2 = join(bench.directory, 'pattern.qcow2');
+    await writeQcow2(qcow2, bytes);
     const digests = await patternDigests(bytes);
     const session = { bench, client, figures: new Figures(), bytes, digests, web, qcow2 };
     for (let round = 1; round <= bench.rounds; round++) {
@@ -98,7 +98,7 @@ async function measureImport(session: Session, target: Target): Promise<void> {
   await timed(session, target, STAGE, () => send(session, target, [paths[0]!.replace(/file$/, 'stage')]));
   await timed(session, target, IMPORT, async () => {
     await api.import(id);
-    await active(api, id);
+    await api.untilActive(id);
   });
   await peer.check(paths);
   await peer.remove(paths);
@@ -111,7 +111,7 @@ async function measureWeb(session: Session, target: Target): Promise<void> {
   const id = paths[0]!.split('/').at(-2)!;
   await timed(session, target, WEB, async () => {
     await api.import(id, session.web);
-    await active(api, id);
+    await api.untilActive(id);
   });
   await peer.check(paths);
   await peer.remove(paths);
@@ -134,7 +134,7 @@ async function measureConversion(session: Session, target: Target): Promise<void
   await api.stage(id, qcow2);
   await timed(session, target, CONVERSION, async () => {
     await api.import(id);
-    await active(api, id);
+    await api.untilActive(id);
   });
   const path = `${target.path}/v2/images/${id}/file`;
   const peer = service(target, bytes, digests);
@@ -162,24 +162,6 @@ function conversionVerdicts({ bench, figures }: Session, name: string): Verdict[
     add(`that bound ÷ ${QEMU}`, divide(bound, tool)),
     add('MB/s ÷ that bound', divide(ours, bound)),
   ];
-}
-
-/** A qcow2 whose disk has `bytes` of the pattern. */
-async function makeDisk(directory: string, bytes: number): Promise<string> {
-  const [raw, qcow2] = [join(directory, 'pattern.raw'), join(directory, 'pattern.qcow2')];
-  await writePattern(raw, bytes);
-  await run('qemu-img', ['convert', '-f', 'raw', '-O', 'qcow2', raw, qcow2]);
-  await rm(raw);
-  return qcow2;
-}
-
-async function active(api: ImageApi, id: string): Promise<void> {
-  for (;;) {
-    const { status } = await api.show(id);
-    if (status === 'active') return;
-    if (status === 'queued') throw new Error(`The import of image ${id} failed: see its tasks.`);
-    await delay(20);
-  }
 }
 
 async function send({ client, bytes }: Session, { host, port, headers }: Target, paths: readonly string[]) {
