@@ -12,14 +12,15 @@ import type { Bench, Section, Verdict } from '../section.js';
 import { startOurs, type Target } from '../target.js';
 import type { TransferJob, TransferResult } from '../workers/transfer.js';
 import { startDebianGlance } from '../yardsticks/debian-glance.js';
+import { boundVerdicts, startBound } from './bound.js';
 import { type Digests, service } from './data-peers.js';
-import { beside, columns, ofService, rate, type Way } from './ways.js';
+import { beside, columns, ofService, rate, takeTurns, type Way } from './ways.js';
 
 const BYTES = { smoke: 64 * MIB, full: 2048 * MIB };
 /** A reply of the cluster comes later by a random time up to this: half of it on average. */
 const MOST_DELAY_SECONDS = 0.08;
-/** With replies that are late, a smaller image says the same. */
-const LATE_SHARE = 4;
+const WORK = { upload: 'upload', download: 'download' };
+const LATE = { upload: 'upload, late replies', download: 'download, late replies' };
 const ONE_BY_ONE = 'Python, one by one';
 const TOOL = 'rbd';
 const CONVERSION = 'conversion of what is staged, qcow2 to raw';
@@ -43,13 +44,13 @@ export const ceph: Section = {
     const bytes = BYTES[bench.size];
     const late = join(bench.directory, 'late-ceph.conf');
     try {
-      await measureWays(session, '', cluster.conf, bytes);
+      await measureWays(session, WORK, cluster.conf, bytes);
       if (bench.size === 'full') {
         await copyFile(cluster.conf, late);
         // Read in the group [client], the last one.
         const options = `type = osd\nms inject delay max = ${MOST_DELAY_SECONDS}\nms inject delay probability = 1\n`;
         await appendFile(late, `ms inject delay ${options}`);
-        await measureWays(session, ', late replies', late, bytes / LATE_SHARE);
+        await measureWays(session, LATE, late, bytes);
       }
     } finally {
       await Promise.all([client.stop(), cluster.close()]);
@@ -58,18 +59,15 @@ export const ceph: Section = {
       title: `ceph: ${bytes / MIB} MiB, into a pool and out of it`,
       columns,
       figures: session.figures,
-      verdicts: verdicts(session.figures),
-      notes: [
-        `Late replies: each reply of the cluster comes up to ${MOST_DELAY_SECONDS * 1000} ms late, by chance; ` +
-          `${bytes / LATE_SHARE / MIB} MiB.`,
-      ],
+      verdicts: verdicts(session),
+      notes: [`Late replies: each reply of the cluster comes up to ${MOST_DELAY_SECONDS * 1000} ms late, by chance.`],
     };
   },
 };
 
-async function measureWays(session: Session, suffix: string, conf: string, bytes: number): Promise<void> {
+async function measureWays(session: Session, work: typeof WORK, conf: string, bytes: number): Promise<void> {
   const { bench, client, figures } = session;
-  const directory = join(bench.directory, `ceph${suffix === '' ? '' : '-late'}`);
+  const directory = join(bench.directory, work === WORK ? 'ceph' : 'ceph-late');
   await mkdir(directory);
   const file = join(directory, 'pattern');
   await writePattern(file, bytes);
@@ -77,23 +75,17 @@ async function measureWays(session: Session, suffix: string, conf: string, bytes
   const store = storeOptions(session.ceph, conf);
   const ours = await startOurs(directory, undefined, { store });
   const debian =
-    suffix === '' && bench.targets.some(({ own }) => !own) ? await startOther(directory, store) : undefined;
+    work === WORK && bench.targets.some(({ own }) => !own) ? await startOther(directory, store) : undefined;
   const targets = [ours.target, ...(debian ? [debian.target] : [])];
   const ways = [
     ...targets.map((target) => ofService({ client, target, bytes, digests })),
     oneByOne(session, conf, file, bytes),
     tool(session, conf, file, bytes),
   ];
-  for (let round = 1; round <= bench.rounds; round++) {
-    for (const way of ways) {
-      bench.progress(`ceph: round ${round} of ${bench.rounds}: ${way.name}${suffix}`);
-      await calmDisk(directory, bytes);
-      figures.add(`upload${suffix}`, way.name, await way.upload());
-      figures.add(`download${suffix}`, way.name, await way.download());
-      await way.remove();
-    }
-  }
-  if (suffix === '') await measureConversion(session, ours.target, { directory, bytes, digests });
+  const bound = work === WORK ? await startBound({ bench, client, figures, directory, bytes, work }) : undefined;
+  await takeTurns({ bench, figures, bytes }, 'ceph', work, ways, bound?.measure);
+  await bound?.stop();
+  if (work === WORK) await measureConversion(session, ours.target, { directory, bytes, digests });
   await Promise.all([ours.stop(), debian?.stop()]);
   await rm(file);
 }
@@ -194,7 +186,7 @@ function tool({ ceph: { pool, user, ...cluster } }: Session, conf: string, file:
   };
 }
 
-function verdicts(figures: Figures): Verdict[] {
+function verdicts({ bench, figures }: Session): Verdict[] {
   const highest = (quantity: string) => Math.max(0, ...figures.allValues('ours', quantity));
   return [
     beside(figures, 'upload', ONE_BY_ONE, 1.8),
@@ -202,6 +194,7 @@ function verdicts(figures: Figures): Verdict[] {
     beside(figures, 'upload, late replies', ONE_BY_ONE, 2.5),
     beside(figures, 'download', ONE_BY_ONE, 1.5),
     beside(figures, 'download', TOOL, 0.8),
+    ...boundVerdicts({ bench, figures, work: WORK }, TOOL, [ONE_BY_ONE, TOOL]),
     beside(figures, CONVERSION, QEMU, 0.7),
     beside(figures, 'upload', "Debian's Glance", 2),
     beside(figures, 'download', "Debian's Glance", 2),

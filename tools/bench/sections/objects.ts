@@ -5,16 +5,14 @@ import { startRadosgw } from '../../services/radosgw.js';
 import { startSwift } from '../../services/swift.js';
 import { run, temporaryDirectory, Worker } from '../children.js';
 import { Figures, type Run } from '../figures.js';
-import { calmDisk } from '../measure.js';
 import { MIB, patternDigests, writePattern } from '../pattern.js';
-import { cpuSeconds } from '../process-tree.js';
-import type { Bench, Section, SectionResult, Verdict } from '../section.js';
+import type { Bench, Section, Verdict } from '../section.js';
 import { startOurs } from '../target.js';
 import type { SdkJob } from '../workers/s3-sdk.js';
 import type { TransferJob, TransferResult } from '../workers/transfer.js';
 import type { Digests } from './data-peers.js';
-import { boundVerdicts, startBound } from './objects-bound.js';
-import { beside, columns as ofWays, ofService, rate, type Way } from './ways.js';
+import { boundVerdicts, startBound } from './bound.js';
+import { beside, columns, ofService, rate, takeTurns, type Way } from './ways.js';
 
 const BYTES = { smoke: 64 * MIB, full: 1024 * MIB };
 const STREAMS = 8;
@@ -33,11 +31,6 @@ interface Session {
   /** Has the file `pattern` of so many bytes. */
   readonly directory: string;
 }
-
-const columns: SectionResult['columns'] = [
-  ...ofWays,
-  { quantity: 'allCpuPerGb', title: 'CPU s/GB with client and store', digits: 2 },
-];
 
 /** Images in S3 and in Swift, beside the clients of both without a service in between. */
 export const objects: Section = {
@@ -87,7 +80,9 @@ async function inS3(session: Session): Promise<void> {
   };
   const bound = await startBound({ ...session, work: S3 });
   try {
-    await takeTurns(session, S3, [ofService({ ...session, target: ours.target }), alone], () => bound.measure());
+    await takeTurns(session, 'objects', S3, [ofService({ ...session, target: ours.target }), alone], () =>
+      bound.measure(),
+    );
     bench.progress(`objects: ${MANY}`);
     const many = ofService({ ...session, target: ours.target, streams: STREAMS });
     figures.add(MANY, many.name, await many.upload());
@@ -125,7 +120,7 @@ async function inSwift(session: Session): Promise<void> {
     remove: () => call('delete', 'cli', 'object'),
   };
   try {
-    await takeTurns(session, SWIFT, [ofService({ ...session, target: ours.target }), tool]);
+    await takeTurns(session, 'objects', SWIFT, [ofService({ ...session, target: ours.target }), tool]);
   } finally {
     await ours.stop();
     await server.close();
@@ -139,34 +134,10 @@ async function startIn({ bench }: Session, kind: string, options: readonly strin
   return startOurs(directory, bench.profiles, { store });
 }
 
-async function takeTurns(
-  { bench, figures, bytes }: Session,
-  work: { readonly upload: string; readonly download: string },
-  ways: readonly Way[],
-  besides?: () => Promise<void>,
-): Promise<void> {
-  // Everything that takes part was started by this process.
-  const whole = async (once: () => Promise<Run>): Promise<Run> => {
-    const before = cpuSeconds([process.pid]);
-    const figures = await once();
-    return { ...figures, allCpuPerGb: (cpuSeconds([process.pid]) - before) / (bytes / 1e9) };
-  };
-  for (let round = 1; round <= bench.rounds; round++) {
-    for (const way of ways) {
-      bench.progress(`objects: round ${round} of ${bench.rounds}: ${work.upload}, ${way.name}`);
-      await calmDisk(bench.directory, bytes);
-      figures.add(work.upload, way.name, await whole(() => way.upload()));
-      figures.add(work.download, way.name, await whole(() => way.download()));
-      await way.remove();
-    }
-    await besides?.();
-  }
-}
-
 function verdicts({ bench, figures }: Session): Verdict[] {
   return [
     ...Object.values(S3).map((work) => beside(figures, work, SDK, 0.8)),
-    ...boundVerdicts({ bench, figures, work: S3 }, SDK),
+    ...boundVerdicts({ bench, figures, work: S3 }, SDK, [SDK]),
     ...Object.values(SWIFT).map((work) => beside(figures, work, CLI, 0.8)),
     {
       text: `${MANY}: memory, MiB`,

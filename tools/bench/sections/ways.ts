@@ -1,7 +1,8 @@
 import type { Worker } from '../children.js';
 import { divide, type Figures, type Run } from '../figures.js';
-import { measure, withLoopDelay } from '../measure.js';
-import type { SectionResult, Verdict } from '../section.js';
+import { calmDisk, measure, withLoopDelay } from '../measure.js';
+import { cpuSeconds } from '../process-tree.js';
+import type { Bench, SectionResult, Verdict } from '../section.js';
 import type { Target } from '../target.js';
 import type { TransferJob, TransferResult } from '../workers/transfer.js';
 import { type Digests, service } from './data-peers.js';
@@ -30,6 +31,7 @@ export const columns: SectionResult['columns'] = [
   { quantity: 'cpuPerGb', title: 'server CPU s/GB', digits: 2, spread: true },
   { quantity: 'memoryMiB', title: 'peak memory MiB', digits: 0 },
   { quantity: 'loopDelayMs', title: 'longest loop delay ms', digits: 0 },
+  { quantity: 'allCpuPerGb', title: 'CPU s/GB with client and store', digits: 2 },
 ];
 
 export const rate = (bytes: number, seconds: number): Run => ({ megabytesPerSecond: bytes / 1e6 / seconds });
@@ -57,6 +59,32 @@ export function ofService({ client, target, bytes, digests, streams = 1 }: Servi
     download: () => timed('download'),
     remove: () => peer.remove(paths),
   };
+}
+
+/** An upload, a download and the removal in each of `ways`, and then what is measured besides, in each round. */
+export async function takeTurns(
+  { bench, figures, bytes }: { readonly bench: Bench; readonly figures: Figures; readonly bytes: number },
+  section: string,
+  work: { readonly upload: string; readonly download: string },
+  ways: readonly Way[],
+  besides?: () => Promise<void>,
+): Promise<void> {
+  // Everything that takes part was started by this process.
+  const whole = async (once: () => Promise<Run>): Promise<Run> => {
+    const before = cpuSeconds([process.pid]);
+    const run = await once();
+    return { ...run, allCpuPerGb: (cpuSeconds([process.pid]) - before) / (bytes / 1e9) };
+  };
+  for (let round = 1; round <= bench.rounds; round++) {
+    for (const way of ways) {
+      bench.progress(`${section}: round ${round} of ${bench.rounds}: ${work.upload}, ${way.name}`);
+      await calmDisk(bench.directory, bytes);
+      figures.add(work.upload, way.name, await whole(() => way.upload()));
+      figures.add(work.download, way.name, await whole(() => way.download()));
+      await way.remove();
+    }
+    await besides?.();
+  }
 }
 
 /** Ours beside somebody else's. */

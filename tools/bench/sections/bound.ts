@@ -19,7 +19,7 @@ export interface BoundWork {
   readonly work: { readonly upload: string; readonly download: string };
 }
 
-/** What a service between client and store has to do besides what the SDK does: receive and hash, or send. */
+/** What a service between client and store has to do besides what a tool of the store does: receive and hash, or send. */
 export async function startBound({ client, figures, directory, bytes, work }: BoundWork) {
   const receiver = new Worker<string, number>(new URL('../workers/bare-receiver.ts', import.meta.url));
   const bare = bareReceiver(await receiver.call(directory), receiver.pid, bytes);
@@ -49,18 +49,19 @@ export async function startBound({ client, figures, directory, bytes, work }: Bo
 }
 
 /**
- * No service can be faster than the processors can do the work of the SDK and of the store, and its own besides. Also says
- * how fast that is beside the SDK.
+ * No service can be faster than the processors can do the work of the store and of a tool that uses it, and its own besides.
+ * Also says how fast that is beside `others`.
  */
 export function boundVerdicts(
   { bench, figures, work }: Pick<BoundWork, 'bench' | 'figures' | 'work'>,
-  sdk: string,
+  tool: string,
+  others: readonly string[],
 ): Verdict[] {
   const all = (name: string, who: string) => figures.values(name, who, 'allCpuPerGb');
   const { upload, download } = work;
   const parts = [
-    { name: upload, needs: [all(upload, sdk), all(upload, BARE), ...digestCosts(figures)] },
-    { name: download, needs: [all(download, sdk), all(download, NGINX)] },
+    { name: upload, needs: [all(upload, tool), all(upload, BARE), ...digestCosts(figures)] },
+    { name: download, needs: [all(download, tool), all(download, NGINX)] },
   ];
   return parts.flatMap(({ name, needs }): Verdict[] => {
     const speed = (who: string) => figures.values(name, who, 'megabytesPerSecond');
@@ -68,7 +69,7 @@ export function boundVerdicts(
     if (bound.length === 0) return [];
     return [
       { text: `${name}: MB/s that the CPU allows`, values: bound, digits: 0 },
-      { text: `${name}: that bound ÷ ${sdk}`, values: divide(bound, speed(sdk)), digits: 2 },
+      ...others.map((who) => ({ text: `${name}: that bound ÷ ${who}`, values: divide(bound, speed(who)), digits: 2 })),
       {
         text: `${name}: MB/s ÷ that bound`,
         values: divide(speed('ours'), bound),
