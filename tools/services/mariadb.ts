@@ -79,10 +79,12 @@ export async function startMariadb(): Promise<Mariadb> {
   return mariadb;
 }
 
+// A server that starts removes the temporary tables in its `tmpdir`: in a common one, those of the others.
 function install(directory: string): Promise<unknown> {
   return run('mariadb-install-db', [
     '--no-defaults',
     `--datadir=${join(directory, 'data')}`,
+    `--tmpdir=${directory}`,
     '--user=root',
     '--auth-root-authentication-method=normal',
     '--skip-test-db',
@@ -94,7 +96,6 @@ function serverOptions(directory: string, port: number, socket: string, initFile
   return [
     '--no-defaults',
     `--datadir=${join(directory, 'data')}`,
-    // A server that starts removes the temporary tables it finds there: those of the others.
     `--tmpdir=${directory}`,
     '--user=root',
     '--bind-address=127.0.0.1',
