@@ -14,6 +14,8 @@ interface Waiting extends PromiseWithResolvers<void> {
 export class Gathered {
   readonly #waiting: Waiting[] = [];
   #calls: Promise<void> | undefined;
+  /** Resolves when as many wait as a call takes. */
+  #full = Promise.withResolvers<void>();
 
   constructor(private readonly call: Scrubbing['finishDeletions']) {}
 
@@ -21,6 +23,7 @@ export class Gathered {
   finish(work: ClaimedDeletion): Promise<void> {
     const waiting = { work, ...Promise.withResolvers<void>() };
     this.#waiting.push(waiting);
+    if (this.#waiting.length >= mostAtOnce) this.#full.resolve();
     this.#calls ??= this.#callAll();
     return waiting.promise;
   }
@@ -32,8 +35,9 @@ export class Gathered {
 
   async #callAll(): Promise<void> {
     while (this.#waiting.length > 0) {
-      if (this.#waiting.length < mostAtOnce) await delay(patience);
+      if (this.#waiting.length < mostAtOnce) await Promise.race([delay(patience), this.#full.promise]);
       const some = this.#waiting.splice(0, mostAtOnce);
+      this.#full = Promise.withResolvers();
       try {
         const lost = new Set((await this.call(some.map(({ work }) => work))).map(({ token }) => token));
         for (const { work, resolve, reject } of some) {
