@@ -3,8 +3,11 @@ import { type Calls, newCompletion } from './calls.js';
 import { Handle } from './handle.js';
 import { ImageEvents } from './image-events.js';
 import type { Child, Extent, ImageStat, Opening, Snapshot, Watcher } from './image-facts.js';
-import { type Argument, call, callback, type FunctionName, stringAt, strings } from './library.js';
+import { type Argument, call, callback, callInThread, type FunctionName, stringAt, strings } from './library.js';
 import { checked, isRadosError, RadosError } from './rados-error.js';
+
+/** Images of this process that are open and were read or written. */
+let busy = 0;
 
 const snapshotKinds = ['user', 'group', 'trash', 'mirror'] as const;
 
@@ -19,6 +22,8 @@ export class Image implements AsyncDisposable {
   readonly #writable: boolean;
   /** Bytes. */
   #size: number;
+  /** Whether it counts as `busy`. */
+  #busy = false;
 
   private constructor(calls: Calls, pool: Handle, pointer: bigint, events: ImageEvents, writable: boolean) {
     this.#calls = calls;
@@ -28,6 +33,7 @@ export class Image implements AsyncDisposable {
     const free = async (image: bigint): Promise<void> => {
       await closePointer(calls, image);
       events.close();
+      if (this.#busy && --busy === 0) await callInThread('malloc_trim', 0);
     };
     this.#handle = new Handle(pointer, free, pool);
   }
@@ -62,6 +68,7 @@ export class Image implements AsyncDisposable {
 
   /** Bytes that were read: fewer than the length of `memory` at the end of the image. */
   read(offset: number, memory: Uint8Array): Promise<number> {
+    this.#beBusy();
     return this.#start('rbd_aio_read', (completion) => [offset, memory.length, memory, completion]);
   }
 
@@ -70,6 +77,7 @@ export class Image implements AsyncDisposable {
     // librbd would refuse as well, but a write without copies that it refuses at once never completes.
     if (!this.#writable) throw new RadosError('rbd_aio_write', constants.errno.EROFS);
     if (offset + memory.length > this.#size) throw new RadosError('rbd_aio_write', constants.errno.EINVAL);
+    this.#beBusy();
     await this.#start('rbd_aio_write', (completion) => [offset, memory.length, memory, completion]);
   }
 
@@ -86,6 +94,13 @@ export class Image implements AsyncDisposable {
   /** Settles once all that was written is durable. */
   async flush(): Promise<void> {
     await this.#start('rbd_aio_flush', (completion) => [completion]);
+  }
+
+  /** What passes through librados leaves holes of some 100 MiB in the heap; they go when nothing passes any more. */
+  #beBusy(): void {
+    if (this.#busy) return;
+    this.#busy = true;
+    busy += 1;
   }
 
   async stat(): Promise<ImageStat> {

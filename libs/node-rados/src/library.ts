@@ -94,6 +94,7 @@ const prototypes = {
     read: 'intptr_t read(int fd, void *buf, size_t count)',
     close: 'int close(int fd)',
     mallopt: 'int mallopt(int parameter, int value)',
+    malloc_trim: 'int malloc_trim(size_t pad)',
   },
 } as const;
 

@@ -51,6 +51,19 @@ describe('the buffers of streams', () => {
     }
   });
 
+  it('are gone at once when no stream is left, but for one that may still be used', () => {
+    const buffers = new Buffers(500);
+    const leases = [1, 2].map(() => buffers.lease({ own: 1, most: 2, size: 100 }));
+    const [kept, used, other] = [leases[0]!.tryTake()!, leases[0]!.tryTake()!, leases[1]!.tryTake()!];
+    leases[0]!.give(kept);
+    leases[0]!.give(used, { reuse: false });
+    leases[0]!.end();
+    expect([kept, used, other].map(({ length }) => length)).toEqual([100, 100, 100]);
+    leases[1]!.give(other);
+    leases[1]!.end();
+    expect([kept, used, other].map(({ length }) => length)).toEqual([0, 100, 0]);
+  });
+
   it('have the size that their stream wants', () => {
     const buffers = new Buffers(1000);
     const [small, large] = [buffers.lease({ own: 1, most: 1, size: 10 }), buffers.lease({ own: 1, most: 1, size: 20 })];

@@ -30,7 +30,7 @@ export class Buffers {
       make: () => this.#make(size),
       recycle: (buffer) => this.#free.push(buffer),
       end: () => {
-        if (--this.#leases === 0) this.#free = [];
+        if (--this.#leases === 0) this.#release();
       },
     });
   }
@@ -39,6 +39,12 @@ export class Buffers {
   #make(size: number): Buffer {
     const buffer = this.#free.pop();
     return buffer?.length === size ? buffer : Buffer.allocUnsafeSlow(size);
+  }
+
+  // At once: the garbage collector would come when the next streams have taken as much again.
+  #release(): void {
+    for (const { buffer } of this.#free) (buffer as ArrayBuffer).transfer(0);
+    this.#free = [];
   }
 }
 

@@ -6,7 +6,7 @@ import { storeError } from '../../store-error.js';
 import type { Buffers } from '../../buffers.js';
 import { bufferSize } from './buffer-size.js';
 
-const readAhead = 6;
+const readAhead = 4;
 
 export interface ImagePart {
   /** First byte. */
@@ -50,7 +50,8 @@ export async function* imageBytes({ start, end, buffers, signal, open }: ImagePa
     }
   };
   const letGo = async (): Promise<void> => {
-    if (held) lease.give(held);
+    // Whoever goes in the middle may have failed while the system still reads what he was given.
+    if (held) lease.give(held, { reuse: false });
     for (const reading of ahead) await reading.then(({ buffer }) => lease.give(buffer)).catch(() => undefined);
     lease.end();
     await image.close();

@@ -103,8 +103,15 @@ class PartSender {
     this.#filling = undefined;
     const number = this.#marks.length + 1;
     const bytes = buffer.subarray(0, this.#filled);
-    const sent = this.#writing.send(number, bytes, this.signal).finally(() => lease.give(buffer));
-    sent.catch((error: unknown) => this.stop(error));
+    const sent = this.#writing.send(number, bytes, this.signal);
+    sent.then(
+      () => lease.give(buffer),
+      (error: unknown) => {
+        // The system may still be sending some of it.
+        lease.give(buffer, { reuse: false });
+        this.stop(error);
+      },
+    );
     this.#marks.push(sent);
   }
 }
