@@ -6,7 +6,7 @@ import { storeError } from '../../store-error.js';
 import type { Buffers } from '../../buffers.js';
 import { bufferSize } from './buffer-size.js';
 
-const readAhead = 4;
+const readAhead = 3;
 
 export interface ImagePart {
   /** First byte. */

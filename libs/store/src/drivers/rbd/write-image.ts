@@ -6,7 +6,7 @@ import type { Buffers, Lease } from '../../buffers.js';
 import { bufferSize } from './buffer-size.js';
 import { nonZeroRuns } from './non-zero-runs.js';
 
-const inFlight = 8;
+const inFlight = 12;
 const mib = 1024 * 1024;
 
 export interface ImageWriting {
