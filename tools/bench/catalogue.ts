@@ -9,6 +9,9 @@ export function imageIdOf(number: number): string {
 /** The same in SQL, of `seq`. */
 export const imageIdSql = "INSERT(INSERT(INSERT(INSERT(MD5(seq), 21, 0, '-'), 17, 0, '-'), 13, 0, '-'), 9, 0, '-')";
 
+/** Images deleted, and not purged yet: the latest ones. */
+const DELETED = 100_000;
+
 /**
  * SQL that fills Glance's tables with `count` active images in `database`, each with six properties, two tags and a
  * location; every tenth is public, every twentieth of the community, the rest private or shared, of `projects` projects.
@@ -17,6 +20,8 @@ export function catalogue(database: string, count: number, projects: number): st
   const time = "TIMESTAMPADD(SECOND, seq, '2020-01-01')";
   const common = `${time}, ${time}, 0`;
   const from = `FROM seq_1_to_${count}`;
+  const image = (status: string, deleted: number): string =>
+    `SELECT ${imageIdSql}, CONCAT('image-', LPAD(seq, 7, '0')), seq * 4096, '${status}', ${visibility}, 'qcow2', 'bare', MD5(seq), 'sha512', SHA2(seq, 512), CONCAT('project-', seq % ${projects}), 0, 0, 0, 0, ${time}, ${time}, ${deleted}`;
   const visibility =
     "CASE WHEN seq % 10 = 0 THEN 'public' WHEN seq % 20 = 1 THEN 'community' WHEN seq % 2 = 0 THEN 'private' ELSE 'shared' END";
   const properties: Readonly<Record<string, string>> = {
@@ -31,7 +36,7 @@ export function catalogue(database: string, count: number, projects: number): st
   return [
     `USE ${database}`,
     `INSERT INTO images (id, name, size, status, visibility, disk_format, container_format, checksum, os_hash_algo, os_hash_value, owner, min_disk, min_ram, protected, os_hidden, created_at, updated_at, deleted)
-     SELECT ${imageIdSql}, CONCAT('image-', LPAD(seq, 7, '0')), seq * 4096, 'active', ${visibility}, 'qcow2', 'bare', MD5(seq), 'sha512', SHA2(seq, 512), CONCAT('project-', seq % ${projects}), 0, 0, 0, 0, ${common} ${from}`,
+     ${image('active', 0)} ${from} UNION ALL ${image('deleted', 1)} FROM seq_${count + 1}_to_${count + DELETED}`,
     ...Object.entries(properties).map(
       ([name, value]) =>
         `INSERT INTO image_properties (image_id, name, value, created_at, updated_at, deleted) SELECT ${imageIdSql}, '${name}', ${value}, ${common} ${from}`,

@@ -6,6 +6,7 @@ import { CreateListIndexes1732300000020 } from './migrations/create-list-indexes
 import { CreateNotificationOutbox1732300000002 } from './migrations/create-notification-outbox.js';
 import { CreateQuotas1732300000030 } from './migrations/create-quotas.js';
 import { CreateScrubberRuns1732300000050 } from './migrations/create-scrubber-runs.js';
+import { SeparateLiveImages1732300000060 } from './migrations/separate-live-images.js';
 
 /** Oldest first. */
 export const migrations = [
@@ -17,6 +18,7 @@ export const migrations = [
   CreateQuotas1732300000030,
   CreateDelayedDeletions1732300000040,
   CreateScrubberRuns1732300000050,
+  SeparateLiveImages1732300000060,
 ];
 
 /** Where is recorded which of them this database has seen; Glance's own record is `alembic_version`. */

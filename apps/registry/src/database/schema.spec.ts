@@ -79,6 +79,19 @@ describe.each(databaseKinds)('the schema on $name', (kind) => {
     }
   });
 
+  it('has the live images apart, also in databases whose indexes had the deleted ones among them', async () => {
+    await syncDatabase(database);
+    const drop = { sqlite: 'DROP INDEX glance_live_name_idx', mysql: 'DROP INDEX glance_live_name_idx ON images' };
+    await database.writer.query(drop[database.dialect.name]);
+    await database.writer.query('CREATE INDEX glance_list_name_idx ON images (name, created_at)');
+    await database.run("DELETE FROM registry_migrations WHERE name LIKE 'SeparateLiveImages%'");
+    expect(await checkDatabase(database)).toBe('expand');
+    expect(await syncDatabase(database)).toBe('current');
+    const indexes = await indexesOf('images');
+    expect(indexes).toContain('glance_live_name_idx');
+    expect(indexes).not.toContain('glance_list_name_idx');
+  });
+
   it.each(['rocky_contract02', '2031_1_contract01'])('refuses a database of revision %s', async (revision) => {
     await becomeZed();
     await database.run('UPDATE alembic_version SET version_num = ?', [revision]);

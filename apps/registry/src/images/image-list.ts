@@ -43,8 +43,8 @@ export async function listImages(
   const sorts = totalOrder(query.sort);
   const { from, conditions } = await candidates(database, query.filters.filter(isChildFilter), few);
   const common: Condition[] = [
-    // `+ 0`: no index on a flag that most images share is the one to walk along.
-    { sql: `i.deleted + 0 = 0 AND ${query.osHidden ? 'i.os_hidden = 1' : 'i.os_hidden + 0 = 0'}`, values: [] },
+    // `+ 0`: an index on a flag that most images share is not the one to walk along.
+    { sql: `i.deleted = 0 AND ${query.osHidden ? 'i.os_hidden = 1' : 'i.os_hidden + 0 = 0'}`, values: [] },
     ...conditions,
     ...query.filters.flatMap((filter) => (isChildFilter(filter) ? [] : filterCondition(dialect, filter))),
   ];

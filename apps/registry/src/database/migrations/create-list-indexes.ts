@@ -2,17 +2,21 @@ import { type MigrationInterface, type QueryRunner, TableIndex } from 'typeorm';
 
 const textIndex = 'glance_list_property_value_idx';
 
-/** Our own, on tables of Glance's: each in the order of a list. Glance neither knows nor minds them. */
+/**
+ * Our own, on tables of Glance's: each in the order of a list. Glance neither knows nor minds them. Those of images have
+ * the live ones apart, so that no list has to go past what is deleted and not purged yet.
+ */
 const indexes: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
   images: {
-    glance_list_name_idx: ['name', 'created_at'],
-    glance_list_size_idx: ['size', 'created_at'],
-    glance_list_status_idx: ['status', 'created_at'],
-    glance_list_updated_at_idx: ['updated_at', 'created_at'],
-    glance_list_disk_format_idx: ['disk_format', 'created_at'],
-    glance_list_container_format_idx: ['container_format', 'created_at'],
-    glance_list_owner_idx: ['owner', 'created_at'],
-    glance_list_visibility_idx: ['visibility', 'created_at'],
+    glance_live_created_at_idx: ['deleted', 'created_at'],
+    glance_live_name_idx: ['deleted', 'name', 'created_at'],
+    glance_live_size_idx: ['deleted', 'size', 'created_at'],
+    glance_live_status_idx: ['deleted', 'status', 'created_at'],
+    glance_live_updated_at_idx: ['deleted', 'updated_at', 'created_at'],
+    glance_live_disk_format_idx: ['deleted', 'disk_format', 'created_at'],
+    glance_live_container_format_idx: ['deleted', 'container_format', 'created_at'],
+    glance_live_owner_idx: ['deleted', 'owner', 'created_at'],
+    glance_live_visibility_idx: ['deleted', 'visibility', 'created_at'],
   },
   image_properties: { [textIndex]: ['name', 'value'] },
   image_tags: { glance_list_tag_value_idx: ['value'] },
@@ -21,12 +25,7 @@ const indexes: Readonly<Record<string, Readonly<Record<string, readonly string[]
 
 export class CreateListIndexes1732300000020 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
-    for (const [table, wanted] of Object.entries(indexes)) {
-      const existing = new Set((await runner.getTable(table))?.indices.map(({ name }) => name));
-      for (const [name, columns] of Object.entries(wanted)) {
-        if (!existing.has(name)) await create(runner, table, name, columns);
-      }
-    }
+    await createListIndexes(runner);
   }
 
   async down(runner: QueryRunner): Promise<void> {
@@ -34,6 +33,21 @@ export class CreateListIndexes1732300000020 implements MigrationInterface {
       for (const name of Object.keys(wanted)) await runner.dropIndex(table, name);
     }
   }
+}
+
+/** Those that are not there. */
+export async function createListIndexes(runner: QueryRunner): Promise<void> {
+  for (const [table, wanted] of Object.entries(indexes)) {
+    const existing = await indexesOf(runner, table);
+    for (const [name, columns] of Object.entries(wanted)) {
+      if (!existing.has(name)) await create(runner, table, name, columns);
+    }
+  }
+}
+
+/** Names of indexes. */
+export async function indexesOf(runner: QueryRunner, table: string): Promise<Set<string | undefined>> {
+  return new Set((await runner.getTable(table))?.indices.map(({ name }) => name));
 }
 
 async function create(runner: QueryRunner, table: string, name: string, columns: readonly string[]): Promise<void> {
