@@ -3,6 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { run } from './command.js';
+import { json, send } from './http.js';
 import { type Service, startService, target } from './service.js';
 import { type StockClients, stockClients, tableRecord, tableRows } from './stock-clients.js';
 
@@ -131,6 +132,15 @@ describe('python-glanceclient', { concurrent: true, timeout: 600_000 }, () => {
     expect(await listed(...mine, '--page-size', '1', '--sort', 'name:asc')).toEqual(['list-a', 'list-c']);
     expect(await listed(...mine, '--limit', '1', '--sort', 'name:asc')).toEqual(['list-a']);
     expect(tableRows(await clients.glance('--verbose', 'image-list', ...mine, '--limit', '1'))[0]).toContain('queued');
+  });
+
+  it('changes an image whose kernel is null, and finds it behind an endpoint that ends with a slash', async () => {
+    const body = JSON.stringify({ name: 'no-kernel', kernel_id: null });
+    const headers = { 'content-type': 'application/json' };
+    const { id } = json(await send('POST', `${service.url}//v2//images`, { headers, body })) as { id: string };
+    await clients.glance('image-update', id, '--name', 'still-no-kernel');
+    const reply = await send('GET', `${service.url}//v2/images//${id}`);
+    expect(json(reply)).toMatchObject({ name: 'still-no-kernel', kernel_id: null });
   });
 
   it('deactivates an image and activates it again', async () => {

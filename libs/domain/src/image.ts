@@ -73,7 +73,7 @@ export interface ImageAttributes {
 /** What a client asks to register. What is absent takes its default; an absent `id` is made up. */
 export interface NewImage extends Partial<ImageAttributes> {
   readonly id?: string;
-  readonly properties?: Readonly<Record<string, string>>;
+  readonly properties?: Readonly<Record<string, string | null>>;
   readonly tags?: readonly string[];
 }
 
@@ -86,7 +86,7 @@ export type ImageChange =
       readonly op: 'add' | 'replace' | 'remove';
       readonly name: string;
       /** Absent for `remove`. */
-      readonly value?: string;
+      readonly value?: string | null;
       /** Glance: the `add` of the 2.0 patch dialect refuses what exists, that of 2.1 overwrites it. */
       readonly mustNotExist?: boolean;
     }

@@ -27,7 +27,7 @@ describe('version discovery', () => {
     expect((await ask('GET', '/versions')).status).toBe(200);
   });
 
-  it.each(['/v1/images', '/v3', '/v2.99/images', '/v2.8/images', '/favicon.ico', '//v2/images'])(
+  it.each(['/v1/images', '/v3', '/v2.99/images', '/v2.8/images', '/favicon.ico'])(
     'answers %s, which is no version, with 300',
     async (path) => {
       const answer = await ask('GET', path);
@@ -36,9 +36,12 @@ describe('version discovery', () => {
     },
   );
 
-  it.each(['/v2.0', '/v2.7', '/v2.9', '/v2.15', '/v2.17'])('serves the API under %s', async (prefix) => {
-    expect((await ask('GET', `${prefix}/schemas/image`)).status).toBe(200);
-  });
+  it.each(['/v2.0', '/v2.7', '/v2.9', '/v2.15', '/v2.17', '//v2', '/v2//', '///v2.9/'])(
+    'serves the API under %s',
+    async (prefix) => {
+      expect((await ask('GET', `${prefix}/schemas/image`)).status).toBe(200);
+    },
+  );
 
   it('serves the API without a path prefix to who names the version in Accept', async () => {
     const headers = { accept: 'application/vnd.openstack.images-v2' };

@@ -86,11 +86,13 @@ export function propertyName(name: string): string {
 
 const maxPropertyBytes = 65_535;
 
-/** The value of a custom property: text. Numbers and booleans are refused, as they would come back as text. */
-export function propertyValue(name: string, value: unknown, { properties = ownProperties }: Formats): string {
+/**
+ * The value of a custom property: text, or null where its schema says so. Numbers and booleans are refused, as they would
+ * come back as text.
+ */
+export function propertyValue(name: string, value: unknown, { properties = ownProperties }: Formats): string | null {
   const schema = Object.hasOwn(properties, name) ? properties[name]! : {};
-  // Glance: null is accepted where the schema says so, and shown as an empty string.
-  if (value === null && [schema['type']].flat().includes('null')) return '';
+  if (value === null && [schema['type']].flat().includes('null')) return null;
   if (typeof value !== 'string') throw invalid(name, 'a string');
   plainText(`The value of "${name}"`, value, maxPropertyBytes);
   const objection = objectionTo(schema, value);

@@ -148,7 +148,7 @@ describe('a patch in the notation 2.1', () => {
       { kind: 'attribute', set: { diskFormat: null } },
     ]);
     expect(changes21({ op: 'add', path: '/kernel_id', value: null })).toEqual([
-      { kind: 'property', op: 'add', name: 'kernel_id', value: '' },
+      { kind: 'property', op: 'add', name: 'kernel_id', value: null },
     ]);
   });
 });

@@ -140,6 +140,8 @@ export function member<T extends string>(name: string, value: string, choices: r
 }
 
 function refuseUnstorable(text: string): void {
+  // What was no UTF-8 has been decoded to this character.
+  if (text.includes('\ufffd')) throw new ServiceError('Invalid', 'The query has characters that are no UTF-8.');
   if (/[\ud800-\udfff]/.test(text)) {
     throw new ServiceError('Invalid', 'No image has characters outside the basic multilingual plane.');
   }

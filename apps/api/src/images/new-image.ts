@@ -16,7 +16,7 @@ const dropped = new Set(['os_hash_algo', 'os_hash_value']);
 /** What the body of a create request asks for. */
 export function newImage(body: Readonly<Record<string, unknown>>, formats: Formats): NewImage {
   const image: { -readonly [K in keyof NewImage]: NewImage[K] } = {};
-  const properties: Record<string, string> = {};
+  const properties: Record<string, string | null> = {};
   for (const [name, value] of Object.entries(body)) {
     if (isAttribute(name)) Object.assign(image, attribute(name, value, formats));
     else if (name === 'id') image.id = imageId(value);

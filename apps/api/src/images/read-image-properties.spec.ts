@@ -39,7 +39,7 @@ describe('schema-image.json', () => {
       });
     expect((await patch('lead')).status).toBe(400);
     expect((await patch(null)).status).toBe(200);
-    expect(await service.show(path)).toMatchObject({ tier: '' });
+    expect(await service.show(path)).toMatchObject({ tier: null });
     await service.close();
   });
 });

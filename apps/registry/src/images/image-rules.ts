@@ -37,12 +37,12 @@ export function checkAttributes(set: Partial<ImageAttributes>): void {
 }
 
 /** Refuses a property that clients may not set, or that does not fit. */
-export function checkProperty(name: string, value: string | undefined): void {
+export function checkProperty(name: string, value: string | null | undefined): void {
   if (name.startsWith('os_glance')) {
     throw new ServiceError('Forbidden', `The property "${name}" is reserved: names must not begin with os_glance.`);
   }
   checkText('A property name', name, 255);
-  if (value === undefined) return;
+  if (value === undefined || value === null) return;
   checkText(`The property "${name}"`, value, longestText);
   if (Buffer.byteLength(value) > longestText)
     throw invalid(`The property "${name}" must have at most ${longestText} bytes.`);
