@@ -37,9 +37,10 @@ export function answerCheck(document: Description): (answer: CheckedAnswer) => s
   routes.sort((a, b) => a.path.split('{').length - b.path.split('{').length);
 
   return ({ method, path, status, contentType, body }) => {
-    const asked = path.split('?', 1)[0]!.replace(/^\/v2\.\d+\//, '/v2/');
+    const plain = path.split('?', 1)[0]!.replace(/\/{2,}/g, '/');
+    const asked = plain.replace(/^\/v2\.\d+\//, '/v2/');
     // A version that is not there is answered with those that are.
-    const otherVersion = status === 300 && asked !== path.split('?', 1)[0];
+    const otherVersion = status === 300 && asked !== plain;
     if (!asked.startsWith('/v2/') || method === 'OPTIONS' || otherVersion) return undefined;
     const route = routes.find(({ pattern }) => pattern.test(asked))?.path;
     const verb = method.toLowerCase();
