@@ -4,7 +4,7 @@ const textIndex = 'glance_list_property_value_idx';
 
 /**
  * Our own, on tables of Glance's: each in the order of a list. Glance neither knows nor minds them. Those of images have
- * the live ones apart, so that no list has to go past what is deleted and not purged yet.
+ * the live ones apart from the deleted, so that no list has to go past what is not purged yet.
  */
 const indexes: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
   images: {
@@ -17,6 +17,8 @@ const indexes: Readonly<Record<string, Readonly<Record<string, readonly string[]
     glance_live_container_format_idx: ['deleted', 'container_format', 'created_at'],
     glance_live_owner_idx: ['deleted', 'owner', 'created_at'],
     glance_live_visibility_idx: ['deleted', 'visibility', 'created_at'],
+    // What waits for the scrubber, oldest first: it asks for some hundred at a time of perhaps hundred thousands.
+    glance_due_deletion_idx: ['deleted', 'status', 'deleted_at'],
   },
   image_properties: { [textIndex]: ['name', 'value'] },
   image_tags: { glance_list_tag_value_idx: ['value'] },
