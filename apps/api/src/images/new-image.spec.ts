@@ -59,6 +59,8 @@ describe('the body of a create request', () => {
     { name: 1 },
     { tags: null },
     { deleted: true },
+    { os_hash_algo: 1 },
+    { os_hash_value: 'f'.repeat(129) },
     { x: 1 },
     { x: null },
     { x: false },

@@ -1,4 +1,4 @@
-import type { NewImage } from '@glance/domain';
+import { type NewImage, ServiceError } from '@glance/domain';
 import {
   attribute,
   type Formats,
@@ -10,8 +10,11 @@ import {
   tagList,
 } from './attributes.js';
 
-// Glance: accepted and dropped; clients send a shown image back.
-const dropped = new Set(['os_hash_algo', 'os_hash_value']);
+/** Glance: accepted, up to so many characters, and dropped; clients send a shown image back. */
+const dropped = new Map([
+  ['os_hash_algo', 64],
+  ['os_hash_value', 128],
+]);
 
 /** What the body of a create request asks for. */
 export function newImage(body: Readonly<Record<string, unknown>>, formats: Formats): NewImage {
@@ -21,7 +24,8 @@ export function newImage(body: Readonly<Record<string, unknown>>, formats: Forma
     if (isAttribute(name)) Object.assign(image, attribute(name, value, formats));
     else if (name === 'id') image.id = imageId(value);
     else if (name === 'tags') image.tags = tagList(value);
-    else if (!dropped.has(name)) {
+    else if (dropped.has(name)) nullOrShort(name, value, dropped.get(name)!);
+    else {
       propertyName(name);
       // Glance: `deleted: true` is a wrong type before it is a reserved name.
       if (name === 'deleted') propertyValue(name, value, formats);
@@ -30,4 +34,12 @@ export function newImage(body: Readonly<Record<string, unknown>>, formats: Forma
     }
   }
   return { ...image, properties };
+}
+
+function nullOrShort(name: string, value: unknown, most: number): void {
+  if (value === null || (typeof value === 'string' && value.length <= most)) return;
+  throw new ServiceError(
+    'Invalid',
+    `Invalid value for "${name}": it must be null or a string of at most ${most} characters.`,
+  );
 }
