@@ -9,19 +9,24 @@ export function imageIdOf(number: number): string {
 /** The same in SQL, of `seq`. */
 export const imageIdSql = "INSERT(INSERT(INSERT(INSERT(MD5(seq), 21, 0, '-'), 17, 0, '-'), 13, 0, '-'), 9, 0, '-')";
 
-/** Images deleted, and not purged yet: the latest ones. */
-const DELETED = 100_000;
-
 /**
- * SQL that fills Glance's tables with `count` active images in `database`, each with six properties, two tags and a
- * location; every tenth is public, every twentieth of the community, the rest private or shared, of `projects` projects.
+ * SQL that fills Glance's tables with `active` images in `database`, each with six properties, two tags and a location, and
+ * later ones that are `deleted`, and not purged yet; every tenth is public, every twentieth of the community, the rest
+ * private or shared, of `projects` projects.
  */
-export function catalogue(database: string, count: number, projects: number): string {
+export function catalogue(
+  database: string,
+  {
+    active: count,
+    deleted,
+    projects,
+  }: { readonly active: number; readonly deleted: number; readonly projects: number },
+): string {
   const time = "TIMESTAMPADD(SECOND, seq, '2020-01-01')";
   const common = `${time}, ${time}, 0`;
   const from = `FROM seq_1_to_${count}`;
-  const image = (status: string, deleted: number): string =>
-    `SELECT ${imageIdSql}, CONCAT('image-', LPAD(seq, 7, '0')), seq * 4096, '${status}', ${visibility}, 'qcow2', 'bare', MD5(seq), 'sha512', SHA2(seq, 512), CONCAT('project-', seq % ${projects}), 0, 0, 0, 0, ${time}, ${time}, ${deleted}`;
+  const images = (status: string, flag: number): string =>
+    `SELECT ${imageIdSql}, CONCAT('image-', LPAD(seq, 7, '0')), seq * 4096, '${status}', ${visibility}, 'qcow2', 'bare', MD5(seq), 'sha512', SHA2(seq, 512), CONCAT('project-', seq % ${projects}), 0, 0, 0, 0, ${time}, ${time}, ${flag}`;
   const visibility =
     "CASE WHEN seq % 10 = 0 THEN 'public' WHEN seq % 20 = 1 THEN 'community' WHEN seq % 2 = 0 THEN 'private' ELSE 'shared' END";
   const properties: Readonly<Record<string, string>> = {
@@ -36,7 +41,7 @@ export function catalogue(database: string, count: number, projects: number): st
   return [
     `USE ${database}`,
     `INSERT INTO images (id, name, size, status, visibility, disk_format, container_format, checksum, os_hash_algo, os_hash_value, owner, min_disk, min_ram, protected, os_hidden, created_at, updated_at, deleted)
-     ${image('active', 0)} ${from} UNION ALL ${image('deleted', 1)} FROM seq_${count + 1}_to_${count + DELETED}`,
+     ${images('active', 0)} ${from} UNION ALL ${images('deleted', 1)} FROM seq_${count + 1}_to_${count + deleted}`,
     ...Object.entries(properties).map(
       ([name, value]) =>
         `INSERT INTO image_properties (image_id, name, value, created_at, updated_at, deleted) SELECT ${imageIdSql}, '${name}', ${value}, ${common} ${from}`,

@@ -54,7 +54,7 @@ interface Session {
   readonly figures: Figures;
 }
 
-/** Lists of 25 images out of few and out of many, in MariaDB, at concurrency 1. */
+/** Lists of 25 images out of few and out of many, each beside many deleted ones, in MariaDB, at concurrency 1. */
 export const scale: Section = {
   name: 'scale',
   async run(bench) {
@@ -89,7 +89,9 @@ async function measureSize(session: Session, count: number): Promise<void> {
     const directory = join(bench.directory, `scale-${count}`);
     await mkdir(directory);
     const ours = await startOurs(directory, undefined, { connection, lines: loginOptions(identity) });
-    await mariadb.execute(catalogue(url.split('/').at(-1)!, count, PROJECTS));
+    await mariadb.execute(
+      catalogue(url.split('/').at(-1)!, { active: count, deleted: SIZES[bench.size].at(-1)!, projects: PROJECTS }),
+    );
     const servers = [mariadb.pid];
     const rowsRead = async () => Number(await mariadb.execute(rowsQuery));
     const measureAll = async (target: Target, who: Who, project: string): Promise<void> => {

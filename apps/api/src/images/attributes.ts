@@ -110,7 +110,8 @@ function objectionTo({ enum: choices, pattern, maxLength, minLength }: JsonSchem
   return undefined;
 }
 
-function invalid(what: string, right: string): ServiceError {
+/** The error about a value that must be `right`. */
+export function invalid(what: string, right: string): ServiceError {
   return new ServiceError('Invalid', `Invalid value for "${what}": it must be ${right}.`);
 }
 

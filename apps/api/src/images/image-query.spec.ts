@@ -48,6 +48,8 @@ describe('a filter', () => {
     'name=in:a"b"',
     'name=in:"a"b',
     'name=in:"a","b',
+    'foo=%ff',
+    '%c3(=x',
   ])('is refused: %s', (text) => {
     expect(thrown(() => query(text))).toBe('Invalid');
   });

@@ -43,7 +43,7 @@ describe('a shown image', () => {
     );
   });
 
-  it('has nulls, and a property without a value as an empty text', () => {
+  it('has nulls, also for a property without a value', () => {
     expect(show()).toMatchObject({ virtual_size: null, kernel_id: null, min_ram: 64, tags: ['a'] });
   });
 

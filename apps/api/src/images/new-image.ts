@@ -1,8 +1,9 @@
-import { type NewImage, ServiceError } from '@glance/domain';
+import type { NewImage } from '@glance/domain';
 import {
   attribute,
   type Formats,
   imageId,
+  invalid,
   isAttribute,
   propertyName,
   propertyValue,
@@ -38,8 +39,5 @@ export function newImage(body: Readonly<Record<string, unknown>>, formats: Forma
 
 function nullOrShort(name: string, value: unknown, most: number): void {
   if (value === null || (typeof value === 'string' && value.length <= most)) return;
-  throw new ServiceError(
-    'Invalid',
-    `Invalid value for "${name}": it must be null or a string of at most ${most} characters.`,
-  );
+  throw invalid(name, `null or a string of at most ${most} characters`);
 }

@@ -94,7 +94,7 @@ type MarkerRow = Readonly<Record<string, SqlValue>>;
 async function readMarker(database: Database, rights: Rights, sorts: readonly Sort[], id: string): Promise<MarkerRow> {
   const { sql, values } = visible(database.dialect, rights);
   const names = ['id', ...sorts.map(({ key }) => columns[key])].join(', i.');
-  const statement = `SELECT i.${names} FROM images i WHERE i.id = ? AND i.deleted + 0 = 0 AND ${sql}`;
+  const statement = `SELECT i.${names} FROM images i WHERE i.id = ? AND i.deleted = 0 AND ${sql}`;
   const [row] = await database.rows<MarkerRow>(statement, [id, ...values]);
   if (row?.['id'] !== id) throw new ServiceError('Invalid', `The marker "${id}" is not the id of an image.`);
   return row;

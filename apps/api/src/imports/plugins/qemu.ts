@@ -25,7 +25,7 @@ const patience = 20_000;
 
 /**
  * qemu allocates a buffer for each request. glibc would give its memory back each time, and the kernel would clear the
- * next one page by page, which costs more than all else that qemu-nbd does.
+ * next one page by page, which costs more than all else that qemu-nbd does. In bytes; 32 MiB is the most that it takes.
  * https://sourceware.org/glibc/manual/latest/html_node/Memory-Allocation-Tunables.html
  */
 const keepMemory = 'glibc.malloc.mmap_threshold=33554432:glibc.malloc.trim_threshold=67108864';
